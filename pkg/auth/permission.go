@@ -111,7 +111,7 @@ func impliesInRoom(g, p Permission, room string) bool {
 	if !ok && isRoomPermission(p) {
 		pattern, ok = cutPattern(g, PermAdminRoom)
 	}
-	return ok && matchRoom(pattern, room)
+	return ok && MatchRoom(pattern, room)
 }
 
 // cutPattern returns the room pattern of g if g is p with a pattern.
@@ -133,10 +133,10 @@ func isRoomPermission(p Permission) bool {
 	return false
 }
 
-// matchRoom reports whether pattern matches all of room. Each literal between
+// MatchRoom reports whether pattern matches all of room. Each literal between
 // two stars is taken at its first occurrence: that leaves the most for the rest,
 // so no backtracking is needed and hostile patterns cost no more than others.
-func matchRoom(pattern, room string) bool {
+func MatchRoom(pattern, room string) bool {
 	literal, rest, star := strings.Cut(pattern, "*")
 	room, ok := strings.CutPrefix(room, literal)
 	if !star {

@@ -1,0 +1,368 @@
+package hub
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/chenxilol/gohub/internal/hub/dispatch"
+	"github.com/chenxilol/gohub/internal/hub/room"
+	"github.com/chenxilol/gohub/pkg/auth"
+	"github.com/chenxilol/gohub/pkg/hub"
+	"github.com/chenxilol/gohub/pkg/sdk"
+)
+
+// builtins are the message types of the protocol (docs/protocol.md).
+func (h *Hub) builtins() map[string]*registered {
+	m := make(map[string]*registered)
+	for name, f := range map[string]handler{
+		"ping":           h.handlePing,
+		"join_room":      h.handleJoin,
+		"leave_room":     h.handleLeave,
+		"create_room":    h.handleCreate,
+		"delete_room":    h.handleDelete,
+		"room_message":   h.handleRoomMessage,
+		"direct_message": h.handleDirect,
+		"room_members":   h.handleMembers,
+		"room_history":   h.handleHistory,
+		"authenticate":   h.handleAuthenticate,
+	} {
+		m[name] = h.measured(name, f)
+	}
+	return m
+}
+
+// args are the members of a message's data that built-in messages know. What
+// is absent is empty.
+type args struct {
+	ts                      []byte
+	roomID, name, targetID  string
+	since, cursor, token    string
+	idempotencyKey          string
+	content                 json.RawMessage
+	limit, maxClients       int64
+	limitGiven              bool
+	bad                     *hub.Error
+	haveContent, haveTarget bool
+}
+
+// parseArgs reads the data of a built-in message.
+func parseArgs(data json.RawMessage) (a args, bad *hub.Error) {
+	if len(data) == 0 {
+		return a, hub.NewError(hub.CodeFormat, "data is missing")
+	}
+	err := dispatch.Object(data, func(key, value []byte) {
+		switch string(key) {
+		case "ts":
+			a.ts = value
+		case "room_id":
+			a.text("room_id", value, &a.roomID)
+		case "name":
+			a.text("name", value, &a.name)
+		case "target_id":
+			a.text("target_id", value, &a.targetID)
+		case "since":
+			a.text("since", value, &a.since)
+		case "cursor":
+			a.text("cursor", value, &a.cursor)
+		case "token":
+			a.text("token", value, &a.token)
+		case "idempotency_key":
+			a.text("idempotency_key", value, &a.idempotencyKey)
+		case "content":
+			a.content, a.haveContent = value, true
+		case "limit":
+			a.limitGiven = true
+			a.number("limit", value, &a.limit)
+		case "max_clients":
+			a.number("max_clients", value, &a.maxClients)
+		}
+	})
+	if err != nil {
+		return a, hub.NewError(hub.CodeFormat, "data must be a JSON object")
+	}
+	return a, a.bad
+}
+
+func (a *args) text(field string, value []byte, to *string) {
+	text, ok := dispatch.String(value)
+	if !ok && string(value) != "null" {
+		a.bad = hub.NewError(hub.CodeFormat, "%s must be a string", field)
+	}
+	*to = text
+}
+
+func (a *args) number(field string, value []byte, to *int64) {
+	n, ok := dispatch.Int(value)
+	if !ok || n < 0 {
+		a.bad = hub.NewError(hub.CodeFormat, "%s must be a whole number, 0 or more", field)
+	}
+	*to = n
+}
+
+// roomArgs reads data that names a room, and checks the permission for it.
+func (m *message) roomArgs(p auth.Permission) (args, error) {
+	a, bad := parseArgs(m.Data)
+	if bad == nil {
+		bad = checkName("room_id", a.roomID)
+	}
+	if bad == nil && !m.s.HasRoomPermission(p, a.roomID) {
+		bad = forbidden(p)
+	}
+	if bad != nil {
+		return a, bad
+	}
+	return a, nil
+}
+
+func forbidden(p auth.Permission) *hub.Error {
+	return hub.NewError(hub.CodeForbidden, "permission %s is needed", p)
+}
+
+func (h *Hub) handlePing(m *message) error {
+	a := args{}
+	if len(m.Data) > 0 && string(m.Data) != "null" {
+		var bad *hub.Error
+		if a, bad = parseArgs(m.Data); bad != nil {
+			return bad
+		}
+	}
+	now := h.millis()
+	data := []byte(`{"ts":`)
+	rtt := int64(0)
+	if ts, ok := dispatch.Int(a.ts); ok {
+		data = strconv.AppendInt(data, ts, 10)
+		rtt = max(now-ts, 0)
+	} else if len(a.ts) > 0 {
+		return hub.NewError(hub.CodeFormat, "ts must be a whole number of milliseconds")
+	} else {
+		data = append(data, "null"...)
+	}
+	data = append(data, `,"server_ts":`...)
+	data = strconv.AppendInt(data, now, 10)
+	data = append(data, `,"rtt":`...)
+	data = strconv.AppendInt(data, rtt, 10)
+	return m.s.reply("pong", m.MessageID, append(data, '}'))
+}
+
+func (h *Hub) handleJoin(m *message) error {
+	a, err := m.roomArgs(auth.PermJoinRoom)
+	if err != nil {
+		return err
+	}
+	mayCreate := h.cfg.Rule(a.roomID).Create || m.s.HasRoomPermission(auth.PermCreateRoom, a.roomID)
+	return h.join(m.s, joinRequest{room: a.roomID, since: a.since, create: mayCreate, requestID: m.MessageID})
+}
+
+func (h *Hub) handleLeave(m *message) error {
+	a, err := m.roomArgs(auth.PermLeaveRoom)
+	if err != nil {
+		return err
+	}
+	return h.leave(m.s, a.roomID, m.MessageID)
+}
+
+func (h *Hub) handleCreate(m *message) error {
+	a, err := m.roomArgs(auth.PermCreateRoom)
+	if err != nil {
+		return err
+	}
+	if a.name != "" {
+		if bad := checkName("name", a.name); bad != nil {
+			return bad
+		}
+	}
+	r, err := h.createRoom(room.Spec{ID: a.roomID, Name: a.name, MaxClients: int(a.maxClients), Creator: m.s.id, Explicit: true}, m.s)
+	if err != nil {
+		return err
+	}
+	info := r.Info()
+	return m.s.SendMessage("room_created", map[string]any{"room_id": info.ID, "name": info.Name, "max_clients": info.MaxClients}, m.MessageID)
+}
+
+func (h *Hub) handleDelete(m *message) error {
+	a, err := m.roomArgs(auth.PermDeleteRoom)
+	if err != nil {
+		return err
+	}
+	if err := h.deleteRoom(a.roomID, m.s); err != nil {
+		return err
+	}
+	return m.s.SendMessage("room_deleted", map[string]any{"room_id": a.roomID}, m.MessageID)
+}
+
+func (h *Hub) handleRoomMessage(m *message) error {
+	a, err := m.roomArgs(auth.PermSendMessage)
+	switch {
+	case err != nil:
+		return err
+	case !a.haveContent:
+		return hub.NewError(hub.CodeFormat, "content is missing")
+	case len(a.idempotencyKey) > maxName:
+		return hub.NewError(hub.CodeFormat, "idempotency_key is longer than %d bytes", maxName)
+	}
+	r, err := h.rooms.Get(a.roomID)
+	if err != nil {
+		return err
+	}
+	m.s.Lock()
+	member := m.s.member(a.roomID)
+	m.s.Unlock()
+	if member == nil {
+		return hub.NewError(hub.CodeNotInRoom, "the client is not in this room")
+	}
+	key := a.idempotencyKey
+	if key != "" {
+		key = m.s.id + "\x00" + key // clients cannot use up each other's keys
+	}
+	receipt, err := h.publish(r, publication{content: a.content, senderID: m.s.id, sender: m.s, key: key})
+	if err != nil || m.MessageID == 0 {
+		return err
+	}
+	data := append(make([]byte, 0, 128), `{"room_id":`...)
+	data = dispatch.AppendString(data, a.roomID)
+	if receipt.Position != "" {
+		data = append(data, `,"position":`...)
+		data = dispatch.AppendString(data, receipt.Position)
+	}
+	data = append(data, `,"scope":`...)
+	data = dispatch.AppendString(data, receipt.Scope)
+	return m.s.reply("room_message_sent", m.MessageID, append(data, '}'))
+}
+
+func (h *Hub) handleDirect(m *message) error {
+	a, bad := parseArgs(m.Data)
+	if bad == nil {
+		bad = checkName("target_id", a.targetID)
+	}
+	switch {
+	case bad != nil:
+		return bad
+	case !a.haveContent:
+		return hub.NewError(hub.CodeFormat, "content is missing")
+	case !m.s.HasPermission(auth.PermSendMessage):
+		return forbidden(auth.PermSendMessage)
+	}
+	now := h.millis()
+	frame := dispatch.FrameFunc("direct_message", len(a.content)+len(m.s.id)+64, func(b []byte) []byte {
+		b = append(b, `{"content":`...)
+		b = append(b, a.content...)
+		b = append(b, `,"sender_id":`...)
+		b = dispatch.AppendString(b, m.s.id)
+		b = append(b, `,"timestamp":`...)
+		b = strconv.AppendInt(b, now, 10)
+		return append(b, '}')
+	}, now, 0, 0)
+	if err := h.sendFrame(a.targetID, frame); err != nil {
+		return err
+	}
+	if m.MessageID == 0 {
+		return nil
+	}
+	return m.s.SendMessage("direct_message_sent", map[string]any{"target_id": a.targetID}, m.MessageID)
+}
+
+// maxPage is the most that a client may ask for at once, defaultPage what it
+// gets without asking.
+const (
+	maxPage     = 1000
+	defaultPage = 100
+)
+
+func (a *args) page() (int, error) {
+	switch {
+	case !a.limitGiven:
+		return defaultPage, nil
+	case a.limit < 1 || a.limit > maxPage:
+		return 0, hub.NewError(hub.CodeFormat, "limit must be 1 to %d", maxPage)
+	default:
+		return int(a.limit), nil
+	}
+}
+
+func (h *Hub) handleMembers(m *message) error {
+	a, r, limit, err := h.readable(m)
+	if err != nil {
+		return err
+	}
+	from := -1
+	if a.cursor != "" {
+		if from, err = strconv.Atoi(a.cursor); err != nil || from < 0 {
+			return hub.NewError(hub.CodeFormat, "cursor is not one that the hub gave out")
+		}
+	}
+	ids, next, count := r.Members(from, limit)
+	data := map[string]any{"room_id": a.roomID, "members": ids, "count": count}
+	if next >= 0 {
+		data["cursor"] = strconv.Itoa(next)
+	}
+	return m.s.SendMessage("room_members", data, m.MessageID)
+}
+
+func (h *Hub) handleHistory(m *message) error {
+	a, r, limit, err := h.readable(m)
+	if err != nil {
+		return err
+	}
+	messages, more, count := h.history(r, limit, a.cursor)
+	data := map[string]any{"room_id": a.roomID, "messages": messages, "count": count}
+	if more {
+		data["cursor"] = messages[0].Position
+	}
+	return m.s.SendMessage("room_history", data, m.MessageID)
+}
+
+// readable reads a request for a page of a room that the client may read.
+func (h *Hub) readable(m *message) (a args, r *room.Room, limit int, err error) {
+	if a, err = m.roomArgs(auth.PermReadMessage); err != nil {
+		return a, nil, 0, err
+	}
+	if limit, err = a.page(); err != nil {
+		return a, nil, 0, err
+	}
+	r, err = h.rooms.Get(a.roomID)
+	return a, r, limit, err
+}
+
+func (h *Hub) handleAuthenticate(m *message) error {
+	a, bad := parseArgs(m.Data)
+	if bad != nil {
+		return bad
+	}
+	if a.token == "" {
+		return hub.NewError(hub.CodeFormat, "token is missing or empty")
+	}
+	data := map[string]any{"client_id": m.s.id}
+	if h.cfg.Verifier != nil {
+		claims, err := h.cfg.Verifier.Verify(m, a.token)
+		if err != nil {
+			return h.tokenError(err)
+		}
+		if m.s.anonymous || claims.Subject != m.s.id {
+			return hub.NewError(hub.CodeTokenInvalid, "the token is for another client id: connect with it instead")
+		}
+		h.metrics.auth.WithLabelValues("renewed").Inc()
+		m.s.renew(claims)
+		if !claims.ExpiresAt.IsZero() {
+			data["expires_at"] = claims.ExpiresAt.UnixMilli()
+		}
+	}
+	return m.s.SendMessage("authenticated", data, m.MessageID)
+}
+
+// renew replaces the client's claims; rooms it may not read any more fall
+// silent.
+func (s *Session) renew(claims *auth.TokenClaims) {
+	s.Lock()
+	s.claims.Store(claims)
+	for _, m := range s.rooms {
+		m.Muted = !s.HasRoomPermission(auth.PermReadMessage, m.Room.ID())
+	}
+	s.Unlock()
+	s.SetExpiry(claims.ExpiresAt)
+}
+
+// listRoom is what the SDK tells of a room.
+func listRoom(r *room.Room) sdk.Room {
+	i := r.Info()
+	return sdk.Room{ID: i.ID, Name: i.Name, MaxClients: i.MaxClients, Members: i.Members, Explicit: i.Explicit, CreatedAt: i.CreatedAt}
+}

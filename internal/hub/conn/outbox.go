@@ -1,0 +1,123 @@
+package conn
+
+import (
+	"net"
+
+	"github.com/chenxilol/gohub/internal/hub/wire"
+)
+
+// outbox holds the frames that the socket did not take yet. It exists only
+// while something waits: a connection whose peer keeps up has none.
+type outbox struct {
+	frames  [][]byte // shared, immutable; the first may be the rest of one
+	bytes   int
+	moved   uint32 // ticks when the socket last took something
+	refused bool   // a write was refused since the outbox was last empty
+}
+
+// WriteLocked is Write for the holder of the lock.
+func (c *Conn) WriteLocked(frame []byte) error {
+	if c.state != stateOpen {
+		return ErrClosed
+	}
+	if c.out == nil {
+		return c.put(frame)
+	}
+	if limit := c.shard.e.cfg.SendQueueBytes; limit > 0 && c.out.bytes+len(frame) > limit {
+		c.out.refused = true
+		return ErrSlow
+	}
+	return c.put(frame)
+}
+
+// put writes frame or queues what the socket does not take.
+func (c *Conn) put(frame []byte) error {
+	if c.out == nil {
+		if c.stream == nil {
+			n, err := writeFD(c.fd, frame)
+			if err != nil {
+				c.abort()
+				return ErrClosed
+			}
+			if n == len(frame) {
+				return nil
+			}
+			frame = frame[n:]
+		}
+		c.out = &outbox{moved: c.shard.now()}
+		c.shard.wheel.schedule(c, c.nextCheck(c.shard.now()))
+		c.queue(frame)
+		if c.stream != nil {
+			c.stream.startWriter(c)
+		} else {
+			c.updateInterest()
+		}
+		return nil
+	}
+	c.queue(frame)
+	return nil
+}
+
+func (c *Conn) queue(frame []byte) {
+	c.out.frames = append(c.out.frames, frame)
+	c.out.bytes += len(frame)
+	c.shard.e.queued.Add(int64(len(frame)))
+	if limit := c.shard.e.cfg.SendQueueBytes; limit > 0 && c.out.bytes > limit/2 {
+		c.setHold(holdOutbox)
+	}
+}
+
+// took notes that the socket took n bytes off the front of the outbox.
+func (c *Conn) took(n int) {
+	out := c.out
+	c.shard.e.queued.Add(-int64(n))
+	out.bytes -= n
+	out.moved = c.shard.now()
+	i := 0
+	for i < len(out.frames) && n >= len(out.frames[i]) {
+		n -= len(out.frames[i])
+		out.frames[i] = nil
+		i++
+	}
+	if i < len(out.frames) && n > 0 {
+		out.frames[i] = out.frames[i][n:]
+	}
+	out.frames = out.frames[i:]
+	if limit := c.shard.e.cfg.SendQueueBytes; out.bytes <= limit/4 {
+		c.clearHold(holdOutbox)
+	}
+	if len(out.frames) > 0 {
+		return
+	}
+	if out.refused && c.state == stateOpen {
+		c.flags |= flagDrained
+	}
+	c.out = nil
+	if c.state == stateClosing {
+		c.shutdownWrite()
+	}
+}
+
+// ping is the frame of a keepalive ping, shared by all.
+var ping = wire.Frame(wire.Ping, nil)
+
+// writeBatch bounds what one writev call takes.
+const writeBatch = 64
+
+// streamWrite is how many bytes a stream's writer hands over at once: it hears
+// only then that the peer still reads.
+const streamWrite = 64 << 10
+
+// buffers returns the next frames to write, for a stream's writer.
+func (o *outbox) buffers() net.Buffers {
+	frames := append(net.Buffers(nil), o.frames[:min(len(o.frames), writeBatch)]...)
+	room := streamWrite
+	for i, f := range frames {
+		if len(f) >= room {
+			frames[i] = f[:room]
+			return frames[:i+1]
+		}
+		room -= len(f)
+	}
+	return frames
+}

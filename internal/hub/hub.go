@@ -1,0 +1,165 @@
+// Package hub is the core: it accepts connections, knows who they are, and
+// brings together sockets (conn), rooms (room) and message handlers (dispatch).
+package hub
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chenxilol/gohub/internal/hub/conn"
+	"github.com/chenxilol/gohub/internal/hub/dispatch"
+	"github.com/chenxilol/gohub/internal/hub/room"
+	"github.com/chenxilol/gohub/pkg/hub"
+	"github.com/chenxilol/gohub/pkg/sdk"
+)
+
+// Subprotocol is the websocket subprotocol that adds notices to the protocol.
+const Subprotocol = "gohub.v1"
+
+// Handler handles a message of an application's own type.
+type Handler func(ctx context.Context, client *hub.Client, data json.RawMessage) error
+
+// RawHandler handles every data frame, undecoded.
+type RawHandler func(ctx context.Context, client *hub.Client, frame hub.Frame) error
+
+// Hub is one node. It is safe for concurrent use.
+type Hub struct {
+	cfg       Config
+	log       *slog.Logger
+	now       func() time.Time
+	engine    *conn.Engine
+	upgrader  *conn.Upgrader
+	handlers  *dispatch.Registry[*registered]
+	raw       *registered // nil: messages are dispatched
+	clients   clients
+	rooms     *room.Registry
+	fan       *room.FanOut
+	events    events
+	metrics   *Metrics
+	addresses addresses
+	drain     drain
+	slots     atomic.Int64 // connections accepted and not yet closed
+	requests  atomic.Int64 // numbers of the hub's requests to clients
+	started   time.Time
+	stopped   chan struct{}
+	running   sync.WaitGroup
+	closeOnce sync.Once
+}
+
+// New starts a hub. Close must be called in the end.
+func New(cfg Config) (*Hub, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	h := &Hub{cfg: cfg, log: cfg.Logger, now: cfg.Now, started: cfg.Now(), stopped: make(chan struct{})}
+	h.metrics = newMetrics(h)
+	h.events.init(h)
+	h.clients.init()
+	h.addresses.init(cfg.PerAddress, cfg.ConnectsPerSecond)
+	h.handlers = dispatch.NewRegistry(h.builtins())
+	h.fan = room.NewFanOut(cfg.Now, h.metrics.observeFanOut)
+	h.fan.Notice = h.presenceFrame
+	h.rooms = room.NewRegistry(h.fan, newEpoch(), cfg.Rule, cfg.Rooms)
+	cfg.Engine.Received = h.metrics.received
+	cfg.Engine.Now = cfg.Now
+	engine, err := conn.NewEngine(cfg.Engine)
+	if err != nil {
+		return nil, fmt.Errorf("start engine: %w", err)
+	}
+	h.engine = engine
+	h.upgrader = engine.NewUpgrader([]string{Subprotocol}, cfg.Compression, cfg.HandshakeTimeout)
+	h.running.Add(1)
+	go h.sweep()
+	return h, nil
+}
+
+// newEpoch returns a name that no run of a hub had before.
+func newEpoch() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
+}
+
+// RegisterHandler registers the handler of a message type. It fails for a
+// built-in or registered type, and after Start.
+func (h *Hub) RegisterHandler(messageType string, f Handler) error {
+	return h.handlers.Add(messageType, h.measured(messageType, func(m *message) error {
+		return f(m, &m.s.client, m.Data)
+	}))
+}
+
+// HandleRaw makes f take every data frame instead of the dispatcher. It must
+// be called before Start.
+func (h *Hub) HandleRaw(f RawHandler) {
+	h.raw = h.measured("raw", func(m *message) error {
+		return f(m, &m.s.client, hub.Frame{MsgType: int(m.op), Data: m.Data})
+	})
+}
+
+func (h *Hub) measured(name string, f handler) *registered {
+	return &registered{handle: f, name: name, took: h.metrics.handlerSeconds.WithLabelValues(name)}
+}
+
+// Start ends registration: connections may come.
+func (h *Hub) Start() { h.handlers.Seal() }
+
+// sweepInterval is how often rooms kept for their history, and counters of
+// addresses, are looked through.
+const sweepInterval = time.Second
+
+func (h *Hub) sweep() {
+	defer h.running.Done()
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-h.stopped:
+			return
+		case <-ticker.C:
+			for _, r := range h.rooms.Sweep() {
+				h.events.room(sdk.EventRoomDeleted, nil, r.ID())
+			}
+			h.addresses.sweep(h.now())
+		}
+	}
+}
+
+// Close ends what Drain has left over: it closes every connection with 1001
+// and waits until they are gone or ctx ends. No connection is accepted from
+// then on.
+func (h *Hub) Close(ctx context.Context) error {
+	var err error
+	h.closeOnce.Do(func() {
+		h.drain.refuse()
+		for _, s := range h.clients.all() {
+			s.Close(closeGoingAway, "server is shutting down")
+		}
+		if closeErr := h.engine.Close(ctx); closeErr != nil {
+			err = fmt.Errorf("close connections: %w", closeErr)
+		}
+		close(h.stopped)
+		h.running.Wait()
+		h.events.close(ctx)
+	})
+	return err
+}
+
+const closeGoingAway = 1001
+
+// Metrics returns the hub's metrics.
+func (h *Hub) Metrics() *Metrics { return h.metrics }
+
+// Node returns the node's id.
+func (h *Hub) Node() string { return h.cfg.Node }
+
+// Uptime returns how long the hub has been running.
+func (h *Hub) Uptime() time.Duration { return h.now().Sub(h.started) }
+
+func (h *Hub) millis() int64 { return h.now().UnixMilli() }

@@ -1,0 +1,149 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/chenxilol/gohub/internal/hub/dispatch"
+	"github.com/chenxilol/gohub/internal/hub/wire"
+	"github.com/chenxilol/gohub/pkg/hub"
+)
+
+// handler handles one message of a type.
+type handler func(m *message) error
+
+// message is one message from a client, and the context of its handling: it
+// ends with the connection and carries the message's id. Being both, it costs
+// one allocation.
+type message struct {
+	dispatch.Envelope
+	s  *Session
+	op wire.Opcode
+}
+
+var _ context.Context = (*message)(nil)
+
+func (m *message) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (m *message) Done() <-chan struct{}       { return m.s.more().done }
+
+func (m *message) Err() error {
+	if m.s.over.Load() {
+		return context.Canceled
+	}
+	return nil
+}
+
+func (m *message) Value(key any) any {
+	if _, ok := key.(hub.RequestKey); ok {
+		return m.MessageID
+	}
+	return nil
+}
+
+// Message handles one message from the client.
+func (s *Session) Message(op wire.Opcode, payload []byte) {
+	h := s.hub
+	switch s.rate.take(h.sinceStart(), h.metrics.messageInterval, h.cfg.MessageBurst) {
+	case refused:
+		h.metrics.dropped.WithLabelValues("rate").Inc()
+		s.fail(hub.NewError(hub.CodeRateLimited, "too many messages: at most %g a second", h.cfg.MessagesPerSecond), 0)
+		return
+	case flooding:
+		s.Close(hub.CloseRate, "too many messages")
+		return
+	}
+	h.events.message(s, payload)
+	if h.raw != nil {
+		h.raw.run(&message{Envelope: dispatch.Envelope{Data: payload}, s: s, op: op})
+	} else {
+		s.dispatch(op, payload)
+	}
+	h.events.throttle(s)
+}
+
+func (h *Hub) sinceStart() int64 { return int64(h.now().Sub(h.started)) }
+
+func (s *Session) dispatch(op wire.Opcode, payload []byte) {
+	if op == wire.Binary {
+		s.fail(hub.NewError(hub.CodeFormat, "messages are JSON in text frames"), 0)
+		return
+	}
+	h := s.hub
+	e, bad := dispatch.ParseEnvelope(payload, h.handlers.Intern)
+	if bad != nil {
+		s.fail(bad, e.MessageID)
+		return
+	}
+	if e.RequestID != 0 {
+		if x := s.extra.Load(); x != nil && x.answered(e.RequestID, answer{e.Type, e.Data}) {
+			return
+		}
+	}
+	f, ok := h.handlers.Find(e.Type)
+	if !ok {
+		s.fail(hub.NewError(hub.CodeFormat, "unknown message_type"), e.MessageID)
+		return
+	}
+	f.run(&message{Envelope: e, s: s, op: op})
+}
+
+// registered is a handler with what is measured of it.
+type registered struct {
+	handle handler
+	name   string
+	took   prometheus.Observer
+}
+
+// run calls the handler, measures it, and answers with its error.
+func (f *registered) run(m *message) {
+	h := m.s.hub
+	begin := h.now()
+	err := f.call(m)
+	f.took.Observe(h.now().Sub(begin).Seconds())
+	if err != nil {
+		m.s.fail(err, m.MessageID)
+	}
+}
+
+// call contains a panic: it ends the message, not the process.
+func (f *registered) call(m *message) (err error) {
+	panicked := true
+	defer func() {
+		if panicked {
+			err = fmt.Errorf("handler of %q panicked", f.name)
+			m.s.hub.panicked("handler", f.name, recover())
+		}
+	}()
+	err = f.handle(m)
+	panicked = false
+	return err
+}
+
+// fail answers a message with an error.
+func (s *Session) fail(err error, requestID int64) {
+	e := dispatch.AsError(err)
+	s.hub.metrics.errors.WithLabelValues(errorLabel(e.Code)).Inc()
+	if e.Code == hub.CodeServer {
+		s.hub.log.Warn("message handler failed", "client", s.id, "error", err)
+	}
+	_ = s.SendError(err, requestID) // a client that is gone needs no answer
+	s.hub.events.clientError(s, e.Code, err)
+}
+
+// panicked counts and logs a panic in the application's code.
+func (h *Hub) panicked(where, name string, value any) {
+	h.metrics.panics.Inc()
+	h.log.Error("panic contained", "in", where, "name", name, "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+}
+
+// contain is deferred around calls of the application's code that answer to
+// nobody.
+func (h *Hub) contain(where, name string) {
+	if value := recover(); value != nil {
+		h.panicked(where, name, value)
+	}
+}

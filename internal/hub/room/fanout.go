@@ -1,0 +1,348 @@
+package room
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chenxilol/gohub/internal/hub/conn"
+	"github.com/chenxilol/gohub/internal/hub/wire"
+)
+
+const (
+	// maxBatch bounds what one pass writes to each member at once.
+	maxBatch = 16 << 10
+	// maxPending bounds what a room has accepted and not begun to deliver:
+	// publishers wait beyond it, and their sockets with them.
+	maxPending = 4 << 20
+	// inlineMembers is the room size up to which a publisher delivers its own
+	// message: starting a goroutine would cost more than the writes.
+	inlineMembers = 16
+	// inlinePasses is how many passes a publisher does.
+	inlinePasses = 4
+)
+
+// FanOut is what the fan-out of all rooms of a hub shares, and its counters.
+type FanOut struct {
+	Deflater  wire.Deflater
+	Delivered atomic.Uint64 // messages written or queued, counted per member
+	Dropped   atomic.Uint64 // messages not delivered because the member was too slow
+	Passes    atomic.Uint64
+	Observe   func(latency time.Duration) // publish to end of pass; nil: not wanted
+	Notice    Notice
+	Now       func() time.Time
+	start     time.Time
+}
+
+// NewFanOut returns a FanOut.
+func NewFanOut(now func() time.Time, observe func(time.Duration)) *FanOut {
+	return &FanOut{Now: now, Observe: observe, start: now()}
+}
+
+// Publish sends the message that make returns to the members. make is called
+// under the room's lock with the position of the message and the one before
+// it, both "" in a room without history. Publish waits while the room has too
+// much to deliver; it returns false where the room has been deleted.
+func (r *Room) Publish(now time.Time, key string, make func(position, prev string) *Message) (position string, ok bool) {
+	r.mu.Lock()
+	if !r.waitForSpace() {
+		r.mu.Unlock()
+		return "", false
+	}
+	if key != "" {
+		if r.dedup == nil {
+			r.dedup = newDedup()
+		}
+		if position, seen := r.dedup.look(key, now); seen {
+			r.mu.Unlock()
+			return position, true
+		}
+	}
+	prev := ""
+	if r.history != nil {
+		prev, position = r.history.next()
+	}
+	m := make(position, prev)
+	if r.history != nil {
+		r.history.add(m.Record)
+	}
+	if key != "" {
+		r.dedup.add(key, position, now)
+	}
+	inline := r.enqueue(m, true)
+	r.mu.Unlock()
+	if inline {
+		r.run(inlinePasses)
+	}
+	return position, true
+}
+
+// Broadcast sends m to the members as it is; history does not keep it. Waiting
+// and the result are those of Publish.
+func (r *Room) Broadcast(m *Message) (ok bool) {
+	r.mu.Lock()
+	if !r.waitForSpace() {
+		r.mu.Unlock()
+		return false
+	}
+	inline := r.enqueue(m, true)
+	r.mu.Unlock()
+	if inline {
+		r.run(inlinePasses)
+	}
+	return true
+}
+
+// waitForSpace waits while too much is pending; false where the room is gone.
+func (r *Room) waitForSpace() bool {
+	for r.bytes > maxPending && !r.deleted {
+		if r.space == nil {
+			r.space = sync.NewCond(&r.mu)
+		}
+		r.space.Wait()
+	}
+	return !r.deleted
+}
+
+// enqueue adds m to what is to be delivered, and starts a pass unless one is
+// running. It tells whether the caller is to run it.
+// A caller that holds a connection's lock must not.
+func (r *Room) enqueue(m *Message, mayRun bool) (inline bool) {
+	r.seq++
+	m.seq = r.seq
+	m.stamp = r.fan.Now().Sub(r.fan.start)
+	r.pending = append(r.pending, m)
+	r.bytes += len(m.Frame)
+	if r.running {
+		return false
+	}
+	r.running = true
+	if mayRun && r.members.count <= inlineMembers {
+		return true
+	}
+	go r.run(0)
+	return false
+}
+
+// run delivers what is pending until nothing is. Messages that come while a
+// pass is under way go out together in the next one, joined once for all
+// members: it delays nobody, and acts only under load. After so many passes
+// (0: any number) it leaves the rest to a goroutine, so that a publisher does
+// not deliver for the others for ever.
+func (r *Room) run(passes int) {
+	for n := 1; ; n++ {
+		r.mu.Lock()
+		batch := r.takeBatch()
+		if len(batch) == 0 {
+			r.running = false
+			r.mu.Unlock()
+			return
+		}
+		blocks := r.members.snapshot()
+		r.mu.Unlock()
+
+		p := pass{fan: r.fan, room: r, batch: batch}
+		p.deliver(blocks)
+
+		r.mu.Lock()
+		r.members.thaw()
+		r.mu.Unlock()
+		p.finish()
+		if n == passes {
+			go r.run(0)
+			return
+		}
+	}
+}
+
+// takeBatch takes the messages of the next pass.
+func (r *Room) takeBatch() []*Message {
+	n, size := 0, 0
+	for n < len(r.pending) && (n == 0 || size+len(r.pending[n].Frame) <= maxBatch) {
+		size += len(r.pending[n].Frame)
+		n++
+	}
+	batch := r.pending[:n:n]
+	if r.pending = r.pending[n:]; len(r.pending) == 0 {
+		r.pending = nil
+	}
+	r.bytes -= size
+	if r.space != nil && r.bytes <= maxPending {
+		r.space.Broadcast()
+	}
+	return batch
+}
+
+// pass is one walk over the members with a batch of messages.
+type pass struct {
+	fan       *FanOut
+	room      *Room
+	batch     []*Message
+	variants  [4]joined // by what a member's connection understands
+	excluded  map[*conn.Conn]struct{}
+	delivered uint64
+	dropped   uint64
+}
+
+// joined is a batch as one piece of bytes, made when the first member needs it.
+type joined struct {
+	bytes []byte
+	count uint64
+	made  bool
+}
+
+func variant(v1, deflate bool) int {
+	i := 0
+	if v1 {
+		i |= 1
+	}
+	if deflate {
+		i |= 2
+	}
+	return i
+}
+
+func (p *pass) deliver(blocks []*block) {
+	for _, m := range p.batch {
+		if m.Sender != nil || len(m.Exclude) > 0 {
+			p.collectExcluded()
+			break
+		}
+	}
+	first := p.batch[0].seq
+	for _, b := range blocks {
+		for _, m := range b.members {
+			p.deliverTo(m, first)
+		}
+	}
+}
+
+func (p *pass) collectExcluded() {
+	p.excluded = make(map[*conn.Conn]struct{}, len(p.batch))
+	for _, m := range p.batch {
+		if m.Sender != nil {
+			p.excluded[m.Sender] = struct{}{}
+		}
+		for _, c := range m.Exclude {
+			p.excluded[c] = struct{}{}
+		}
+	}
+}
+
+func (p *pass) deliverTo(m *Member, first uint64) {
+	c := m.Conn
+	var frames joined
+	own := false // owed something else than the rest
+	if p.excluded != nil {
+		_, own = p.excluded[c]
+	}
+	c.Lock()
+	defer c.Unlock()
+	if m.gone || m.Muted {
+		return
+	}
+	if own || m.from >= first {
+		frames = p.own(m)
+	} else {
+		frames = p.shared(m)
+	}
+	if frames.count == 0 {
+		return
+	}
+	if m.gap != nil {
+		p.dropped += frames.count
+		return
+	}
+	switch err := c.WriteLocked(frames.bytes); {
+	case err == nil:
+		p.delivered += frames.count
+	case errors.Is(err, conn.ErrSlow):
+		p.dropped += frames.count
+		p.tooSlow(m)
+	}
+}
+
+// tooSlow deals with a member whose queue is full.
+func (p *pass) tooSlow(m *Member) {
+	if !m.Drop {
+		m.Conn.CloseLocked(conn.CodeTooSlow, "too slow: the send queue is full")
+		return
+	}
+	gap := &Gap{Since: p.fan.Now()}
+	if record := p.batch[0].Record; record != nil {
+		gap.From = record.Prev
+	}
+	m.gap = gap
+}
+
+// shared returns the whole batch in the form that m understands.
+func (p *pass) shared(m *Member) joined {
+	deflate := m.Conn.Deflate()
+	v := &p.variants[variant(m.V1, deflate)]
+	if !v.made {
+		*v = p.join(m.V1, deflate, func(*Message) bool { return true })
+	}
+	return *v
+}
+
+// own returns the part of the batch that is owed to m.
+func (p *pass) own(m *Member) joined {
+	return p.join(m.V1, m.Conn.Deflate(), func(msg *Message) bool {
+		if msg.seq <= m.from || msg.Sender == m.Conn {
+			return false
+		}
+		for _, c := range msg.Exclude {
+			if c == m.Conn {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// join puts the frames of the batch one behind the other. The result is never
+// changed: slow connections keep it.
+func (p *pass) join(v1, deflate bool, owed func(*Message) bool) joined {
+	out := joined{made: true}
+	var frames [][]byte
+	size := 0
+	for _, m := range p.batch {
+		if m.V1Only && !v1 || !owed(m) {
+			continue
+		}
+		frame := m.Frame
+		if deflate {
+			frame = m.deflated(&p.fan.Deflater)
+		}
+		if len(p.batch) == 1 {
+			return joined{bytes: frame, count: 1, made: true}
+		}
+		frames = append(frames, frame)
+		size += len(frame)
+	}
+	out.count = uint64(len(frames))
+	out.bytes = make([]byte, 0, size)
+	for _, f := range frames {
+		out.bytes = append(out.bytes, f...)
+	}
+	return out
+}
+
+// finish counts the pass.
+func (p *pass) finish() {
+	p.fan.Delivered.Add(p.delivered)
+	p.fan.Dropped.Add(p.dropped)
+	p.fan.Passes.Add(1)
+	if p.fan.Observe != nil {
+		p.fan.Observe(p.fan.Now().Sub(p.fan.start) - p.batch[0].stamp)
+	}
+}
+
+// TakeGap returns and forgets what m has missed; the caller holds its
+// connection's lock and tells the member.
+func (m *Member) TakeGap() *Gap {
+	gap := m.gap
+	m.gap = nil
+	return gap
+}

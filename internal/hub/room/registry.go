@@ -1,0 +1,233 @@
+package room
+
+import (
+	"sync"
+
+	"github.com/chenxilol/gohub/pkg/hub"
+)
+
+// Limits bound the rooms of a registry; 0 is no limit.
+type Limits struct {
+	Rooms            int // at once
+	CreatedPerClient int // existing rooms that one client has made
+}
+
+// Registry holds the rooms of a hub by id. It is safe for concurrent use.
+type Registry struct {
+	fan    *FanOut
+	epoch  string // of the histories of this registry
+	rule   func(id string) Rule
+	limits Limits
+
+	mu      sync.RWMutex // guards all below
+	rooms   map[string]*Room
+	created map[string]int   // rooms by the client that made them
+	resting map[*Room]string // empty rooms kept for their history
+}
+
+// NewRegistry returns an empty registry. rule tells the rule of a room id;
+// epoch must differ from that of any registry before.
+func NewRegistry(fan *FanOut, epoch string, rule func(id string) Rule, limits Limits) *Registry {
+	return &Registry{
+		fan: fan, epoch: epoch, rule: rule, limits: limits,
+		rooms: make(map[string]*Room), created: make(map[string]int), resting: make(map[*Room]string),
+	}
+}
+
+// Spec describes a room to be made.
+type Spec struct {
+	ID, Name   string
+	MaxClients int    // 0: the rule's
+	Creator    string // the client it counts for; "" for none
+	Explicit   bool   // stays when empty
+}
+
+// Create makes a room.
+func (g *Registry) Create(s Spec) (*Room, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.rooms[s.ID] != nil {
+		return nil, hub.NewError(hub.CodeRoomExists, "room exists already")
+	}
+	return g.create(s)
+}
+
+func (g *Registry) create(s Spec) (*Room, error) {
+	if g.limits.Rooms > 0 && len(g.rooms) >= g.limits.Rooms {
+		return nil, hub.NewError(hub.CodeRateLimited, "the hub holds as many rooms as it may")
+	}
+	if s.Creator != "" && g.limits.CreatedPerClient > 0 && g.created[s.Creator] >= g.limits.CreatedPerClient {
+		return nil, hub.NewError(hub.CodeRateLimited, "the client has created as many rooms as it may (%d)", g.limits.CreatedPerClient)
+	}
+	rule := g.rule(s.ID)
+	r := &Room{
+		id: s.ID, name: s.Name, rule: rule, max: rule.MaxClients, explicit: s.Explicit,
+		creator: s.Creator, fan: g.fan, createdAt: g.fan.Now(),
+	}
+	if s.MaxClients > 0 && (r.max == 0 || s.MaxClients < r.max) {
+		r.max = s.MaxClients
+	}
+	if rule.HistorySize > 0 {
+		r.history = newHistory(g.epoch, rule.HistorySize, rule.HistoryTTL)
+	}
+	if rule.Presence {
+		r.presence = new(presence)
+	}
+	g.rooms[s.ID] = r
+	if s.Creator != "" {
+		g.created[s.Creator]++
+	}
+	return r, nil
+}
+
+// remove forgets r; the caller holds g.mu and r.mu.
+func (g *Registry) remove(r *Room) {
+	r.deleted = true
+	if r.space != nil {
+		r.space.Broadcast()
+	}
+	delete(g.rooms, r.id)
+	delete(g.resting, r)
+	if r.creator != "" {
+		if g.created[r.creator]--; g.created[r.creator] == 0 {
+			delete(g.created, r.creator)
+		}
+	}
+}
+
+// Get returns a room.
+func (g *Registry) Get(id string) (*Room, error) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	if r := g.rooms[id]; r != nil {
+		return r, nil
+	}
+	return nil, errNotFound
+}
+
+// List returns all rooms, in no order.
+func (g *Registry) List() []*Room {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	rooms := make([]*Room, 0, len(g.rooms))
+	for _, r := range g.rooms {
+		rooms = append(rooms, r)
+	}
+	return rooms
+}
+
+// Len returns the number of rooms.
+func (g *Registry) Len() int {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return len(g.rooms)
+}
+
+// Join makes m a member of the room id; the caller holds m's connection lock.
+// A missing room is made by create, unless that is nil; created is the room
+// then.
+func (g *Registry) Join(m *Member, id, since string, create func() (Spec, error)) (j Joined, created *Room, err error) {
+	for {
+		r, err := g.Get(id)
+		if err != nil {
+			if r, created, err = g.createToJoin(id, create); err != nil {
+				return j, nil, err
+			}
+		}
+		j, ok, err := r.join(m, since, g.fan.Now())
+		if ok {
+			return j, created, err
+		}
+		created = nil // deleted in between: again
+	}
+}
+
+func (g *Registry) createToJoin(id string, create func() (Spec, error)) (r, created *Room, err error) {
+	if create == nil {
+		return nil, nil, errNotFound
+	}
+	spec, err := create()
+	if err != nil {
+		return nil, nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if r := g.rooms[id]; r != nil {
+		return r, nil, nil
+	}
+	r, err = g.create(spec)
+	return r, r, err
+}
+
+// Leave takes m out of its room; the caller holds m's connection lock. It
+// returns the room if that is gone with its last member.
+func (g *Registry) Leave(m *Member) (deleted *Room) {
+	r := m.Room
+	if !r.leave(m) || !g.removeIfEmpty(r) {
+		return nil
+	}
+	return r
+}
+
+// removeIfEmpty removes a room that was made by joining and has no member and
+// no history to keep.
+func (g *Registry) removeIfEmpty(r *Room) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.deleted || r.explicit || r.members.count > 0 {
+		return false
+	}
+	if r.history != nil && r.history.kept(g.fan.Now()) > 0 {
+		g.resting[r] = r.id
+		return false
+	}
+	g.remove(r)
+	return true
+}
+
+// Sweep removes the empty rooms whose history has expired, and returns them.
+func (g *Registry) Sweep() []*Room {
+	g.mu.RLock()
+	resting := make([]*Room, 0, len(g.resting))
+	for r := range g.resting {
+		resting = append(resting, r)
+	}
+	g.mu.RUnlock()
+	var removed []*Room
+	for _, r := range resting {
+		if g.removeIfEmpty(r) {
+			removed = append(removed, r)
+		} else if r.Info().Members > 0 {
+			g.mu.Lock()
+			delete(g.resting, r)
+			g.mu.Unlock()
+		}
+	}
+	return removed
+}
+
+// Delete removes a room; nobody can join it or publish to it from then on. The
+// members are returned for the caller to tell and take out with Expel.
+func (g *Registry) Delete(id string) (*Room, []*Member, error) {
+	g.mu.Lock()
+	r := g.rooms[id]
+	if r == nil {
+		g.mu.Unlock()
+		return nil, nil, errNotFound
+	}
+	r.mu.Lock()
+	g.remove(r)
+	r.mu.Unlock()
+	g.mu.Unlock()
+	return r, r.all(), nil
+}
+
+// Expel ends m's membership of a deleted room: not one frame of it is written
+// from then on. The caller holds m's connection lock.
+func (m *Member) Expel() { m.gone = true }
+
+// Gone tells whether m is no member any more; the caller holds its
+// connection's lock.
+func (m *Member) Gone() bool { return m.gone }

@@ -1,0 +1,76 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// routes sets up the server's endpoints: the websocket and what the user adds
+// on the main address; probes there and on the admin address; metrics and the
+// admin API on the admin address if there is one.
+func (s *Server) routes() {
+	s.main = http.NewServeMux()
+	admin := s.main
+	if s.opts.AdminAddress != "" {
+		s.admin = http.NewServeMux()
+		admin = s.admin
+		s.probes(s.admin)
+	}
+	s.probes(s.main)
+	s.main.Handle("/ws", s.hub)
+	if s.metrics.handler != nil {
+		admin.Handle("GET /metrics", s.metrics.handler)
+	}
+	s.adminRoutes(admin)
+	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.seal.Do(s.hub.Start) // with Handler nobody calls Start
+		s.main.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) probes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /health", s.serveHealth)
+	mux.HandleFunc("GET /readyz", s.serveReady)
+}
+
+// health is the answer of /health.
+type health struct {
+	Status  string            `json:"status"` // "ok" or "degraded"
+	Node    string            `json:"node"`
+	Version string            `json:"version"`
+	Uptime  int64             `json:"uptime_seconds"`
+	Checks  map[string]string `json:"checks"` // what the hub depends on
+}
+
+// serveHealth tells that the process is alive, always with 200, and how what
+// it depends on is doing.
+func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {
+	h := health{
+		Status: "ok", Node: s.hub.Node(), Version: Version(), Uptime: int64(s.hub.Uptime().Seconds()),
+		Checks: map[string]string{"bus": s.opts.BusType},
+	}
+	if s.verifier != nil {
+		h.Checks["auth"] = "ok"
+		if s.verifier.Ready() != nil {
+			h.Checks["auth"] = "no verification keys yet"
+			h.Status = "degraded"
+		}
+	}
+	writeJSON(w, http.StatusOK, h)
+}
+
+// serveReady tells whether new connections should come here.
+func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
+	if s.hub.Draining() {
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "draining"})
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the peer may be gone
+}
