@@ -11,9 +11,15 @@ import (
 type drain struct {
 	mu      sync.Mutex // guards all below
 	phase   phase
-	cancel  context.CancelFunc // ends the drain in progress
-	done    chan struct{}      // closed when it has ended
-	stopped bool               // for good
+	run     *drainRun // in progress; nil: none
+	stopped bool      // for good
+}
+
+// drainRun is one drain.
+type drainRun struct {
+	cancel context.CancelFunc
+	done   chan struct{} // closed at its end
+	err    error         // why it ended early; set before done is closed
 }
 
 type phase uint8
@@ -35,8 +41,14 @@ func (d *drain) refuse() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.phase, d.stopped = phaseRefusing, true
-	if d.cancel != nil {
-		d.cancel()
+	d.cancelLocked()
+}
+
+// cancelLocked ends the drain in progress; the next need not wait for it.
+func (d *drain) cancelLocked() {
+	if d.run != nil {
+		d.run.cancel()
+		d.run = nil
 	}
 }
 
@@ -51,42 +63,62 @@ func (h *Hub) Draining() bool {
 // for the delay; then it takes no more upgrades, and each client is closed
 // with 1012 in its slot of the window, which gohub.v1 clients are told before.
 // It returns when all are gone, when ctx or the timeout ends, or with Undrain.
-// A second call waits for the first.
+// A second call waits for the first; one that comes when the first has ended
+// sends away whoever is left, without a delay.
 func (h *Hub) Drain(ctx context.Context, cfg DrainConfig) error {
+	if cfg.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, cfg.Timeout)
+		defer cancel()
+	}
+	run := h.startDrain(ctx, cfg)
+	select {
+	case <-run.done:
+		return run.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// StartDrain is Drain that does not wait: when it returns the hub is not ready
+// any more.
+func (h *Hub) StartDrain(cfg DrainConfig) { h.startDrain(context.Background(), cfg) }
+
+// startDrain begins a drain, or returns the one in progress.
+func (h *Hub) startDrain(ctx context.Context, cfg DrainConfig) *drainRun {
 	d := &h.drain
 	d.mu.Lock()
-	if d.cancel != nil {
-		done := d.done
-		d.mu.Unlock()
-		select {
-		case <-done:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	defer d.mu.Unlock()
+	if d.run != nil {
+		return d.run
 	}
+	run := &drainRun{done: make(chan struct{})}
 	if d.stopped {
-		d.mu.Unlock()
-		return nil
+		close(run.done)
+		return run
 	}
 	if cfg.Timeout > 0 {
-		var cancelTimeout context.CancelFunc
-		ctx, cancelTimeout = context.WithTimeout(ctx, cfg.Timeout)
-		defer cancelTimeout()
+		ctx, run.cancel = context.WithTimeout(ctx, cfg.Timeout)
+	} else {
+		ctx, run.cancel = context.WithCancel(ctx)
 	}
-	ctx, d.cancel = context.WithCancel(ctx)
-	d.done = make(chan struct{})
-	d.phase = phaseDelay
-	d.mu.Unlock()
-
-	err := h.runDrain(ctx, cfg)
-
-	d.mu.Lock()
-	d.cancel()
-	d.cancel = nil
-	close(d.done)
-	d.mu.Unlock()
-	return err
+	d.run = run
+	if d.phase == phaseOpen {
+		d.phase = phaseDelay
+	} else {
+		cfg.Delay = 0 // nobody is to be let in again
+	}
+	h.running.Go(func() {
+		defer close(run.done)
+		defer run.cancel()
+		run.err = h.runDrain(ctx, run, cfg)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.run == run {
+			d.run = nil
+		}
+	})
+	return run
 }
 
 // Undrain ends a drain: the hub is ready again. Clients that were told to go
@@ -99,18 +131,16 @@ func (h *Hub) Undrain() {
 		return
 	}
 	d.phase = phaseOpen
-	if d.cancel != nil {
-		d.cancel()
-	}
+	d.cancelLocked()
 }
 
-func (h *Hub) runDrain(ctx context.Context, cfg DrainConfig) error {
+func (h *Hub) runDrain(ctx context.Context, run *drainRun, cfg DrainConfig) error {
 	h.log.Info("drain begins", "clients", h.ClientCount(), "delay", cfg.Delay, "window", cfg.Window)
 	if err := wait(ctx, cfg.Delay); err != nil {
 		return err
 	}
-	if !h.startRefusing() {
-		return nil
+	if !h.startRefusing(run) {
+		return context.Canceled
 	}
 	leaving := h.clients.all()
 	rand.Shuffle(len(leaving), func(i, j int) { leaving[i], leaving[j] = leaving[j], leaving[i] })
@@ -139,11 +169,12 @@ type reconnectData struct {
 	AfterMS int64 `json:"after_ms"`
 }
 
-func (h *Hub) startRefusing() bool {
+// startRefusing ends accepting, unless the drain has been ended meanwhile.
+func (h *Hub) startRefusing(run *drainRun) bool {
 	d := &h.drain
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.phase != phaseDelay {
+	if d.run != run {
 		return false
 	}
 	d.phase = phaseRefusing

@@ -47,6 +47,7 @@ type Hub struct {
 	drain     drain
 	slots     atomic.Int64 // connections accepted and not yet closed
 	requests  atomic.Int64 // numbers of the hub's requests to clients
+	buffers   sync.Pool    // *dispatch.Buffer
 	started   time.Time
 	stopped   chan struct{}
 	running   sync.WaitGroup
@@ -60,6 +61,7 @@ func New(cfg Config) (*Hub, error) {
 	}
 	h := &Hub{cfg: cfg, log: cfg.Logger, now: cfg.Now, started: cfg.Now(), stopped: make(chan struct{})}
 	h.metrics = newMetrics(h)
+	h.buffers.New = func() any { return new(dispatch.Buffer) }
 	h.events.init(h)
 	h.clients.init()
 	h.addresses.init(cfg.PerAddress, cfg.ConnectsPerSecond)

@@ -37,6 +37,9 @@ func (m *message) Err() error {
 	return nil
 }
 
+// RequestID implements hub.Requester.
+func (m *message) RequestID() int64 { return m.MessageID }
+
 func (m *message) Value(key any) any {
 	if _, ok := key.(hub.RequestKey); ok {
 		return m.MessageID
@@ -47,7 +50,8 @@ func (m *message) Value(key any) any {
 // Message handles one message from the client.
 func (s *Session) Message(op wire.Opcode, payload []byte) {
 	h := s.hub
-	switch s.rate.take(h.sinceStart(), h.metrics.messageInterval, h.cfg.MessageBurst) {
+	now := h.now()
+	switch s.rate.take(int64(now.Sub(h.started)), h.metrics.messageInterval, h.cfg.MessageBurst) {
 	case refused:
 		h.metrics.dropped.WithLabelValues("rate").Inc()
 		s.fail(hub.NewError(hub.CodeRateLimited, "too many messages: at most %g a second", h.cfg.MessagesPerSecond), 0)
@@ -58,16 +62,14 @@ func (s *Session) Message(op wire.Opcode, payload []byte) {
 	}
 	h.events.message(s, payload)
 	if h.raw != nil {
-		h.raw.run(&message{Envelope: dispatch.Envelope{Data: payload}, s: s, op: op})
+		h.raw.run(&message{Envelope: dispatch.Envelope{Data: payload}, s: s, op: op}, now)
 	} else {
-		s.dispatch(op, payload)
+		s.dispatch(op, payload, now)
 	}
 	h.events.throttle(s)
 }
 
-func (h *Hub) sinceStart() int64 { return int64(h.now().Sub(h.started)) }
-
-func (s *Session) dispatch(op wire.Opcode, payload []byte) {
+func (s *Session) dispatch(op wire.Opcode, payload []byte, now time.Time) {
 	if op == wire.Binary {
 		s.fail(hub.NewError(hub.CodeFormat, "messages are JSON in text frames"), 0)
 		return
@@ -88,7 +90,7 @@ func (s *Session) dispatch(op wire.Opcode, payload []byte) {
 		s.fail(hub.NewError(hub.CodeFormat, "unknown message_type"), e.MessageID)
 		return
 	}
-	f.run(&message{Envelope: e, s: s, op: op})
+	f.run(&message{Envelope: e, s: s, op: op}, now)
 }
 
 // registered is a handler with what is measured of it.
@@ -98,10 +100,9 @@ type registered struct {
 	took   prometheus.Observer
 }
 
-// run calls the handler, measures it, and answers with its error.
-func (f *registered) run(m *message) {
+// run calls the handler, measures it from begin, and answers with its error.
+func (f *registered) run(m *message, begin time.Time) {
 	h := m.s.hub
-	begin := h.now()
 	err := f.call(m)
 	f.took.Observe(h.now().Sub(begin).Seconds())
 	if err != nil {

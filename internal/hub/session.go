@@ -141,10 +141,13 @@ func encode(f hub.Frame) ([]byte, wire.Opcode, error) {
 }
 
 // write sends a finished frame to this client only.
-func (s *Session) write(frame []byte) error {
-	switch err := s.Write(frame); err {
+func (s *Session) write(frame []byte) error { return s.sent(s.Write(frame), len(frame)) }
+
+// sent counts a frame and does what a failed write asks for.
+func (s *Session) sent(err error, bytes int) error {
+	switch err {
 	case nil:
-		s.hub.metrics.sent(1, len(frame))
+		s.hub.metrics.sent(1, bytes)
 		return nil
 	case conn.ErrSlow:
 		s.hub.metrics.dropped.WithLabelValues("slow").Inc()
@@ -169,15 +172,21 @@ func (s *Session) SendMessage(messageType string, data any, requestID int64) err
 		if raw, err = json.Marshal(data); err != nil {
 			return fmt.Errorf("encode data of %q: %w", messageType, err)
 		}
-	} else if !json.Valid(raw) {
+	} else if raw == nil {
+		raw = json.RawMessage("null")
+	} else if !dispatch.Valid(raw) {
 		return fmt.Errorf("encode data of %q: not valid JSON", messageType)
 	}
-	return s.write(dispatch.Frame(messageType, raw, s.hub.millis(), 0, requestID))
+	return s.reply(messageType, requestID, raw)
 }
 
 // reply sends an envelope whose data is known to be JSON.
 func (s *Session) reply(messageType string, requestID int64, data []byte) error {
-	return s.write(dispatch.Frame(messageType, data, s.hub.millis(), 0, requestID))
+	b := s.hub.buffers.Get().(*dispatch.Buffer)
+	frame := b.Frame(messageType, data, s.hub.millis(), 0, requestID)
+	err := s.sent(s.WriteOnce(frame), len(frame))
+	s.hub.buffers.Put(b)
+	return err
 }
 
 // SendError sends an error message.

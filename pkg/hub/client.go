@@ -104,9 +104,16 @@ func (c *Client) Close(code int, reason string) { c.s.Close(code, reason) }
 // was called for, an int64.
 type RequestKey struct{}
 
+// Requester is a context that knows its message_id without a lookup; the
+// contexts that handlers get are.
+type Requester interface{ RequestID() int64 }
+
 // RequestID returns the message_id of the message that ctx came with, 0 if it
 // had none.
 func RequestID(ctx context.Context) int64 {
+	if r, ok := ctx.(Requester); ok {
+		return r.RequestID()
+	}
 	id, _ := ctx.Value(RequestKey{}).(int64)
 	return id
 }

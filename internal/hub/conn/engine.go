@@ -54,6 +54,7 @@ type Engine struct {
 	streams    *shard // for connections with a goroutine
 	turn       atomic.Uint32
 	queued     atomic.Int64
+	workers    workers
 	readers    sync.Pool
 	buffers    sync.Pool
 	inboxes    sync.Pool
@@ -99,6 +100,7 @@ func NewEngine(cfg Config) (*Engine, error) {
 	if e.inboxBytes = cfg.SendQueueBytes; e.inboxBytes <= 0 {
 		e.inboxBytes = 1 << 20
 	}
+	e.workers.init(e.stop)
 	e.readers.New = func() any { return newReader(e) }
 	e.inboxes.New = func() any { return new(inbox) }
 	e.buffers.New = func() any { b := make([]byte, cfg.ReadBufferSize); return &b }
@@ -150,6 +152,7 @@ func (e *Engine) keepTime() {
 	ticker := time.NewTicker(e.clock.tick)
 	defer ticker.Stop()
 	var due []*Conn
+	var trim time.Duration
 	for {
 		select {
 		case <-e.stop:
@@ -166,6 +169,10 @@ func (e *Engine) keepTime() {
 		}
 		if cap(due) > 1<<16 {
 			due = nil
+		}
+		if trim += e.clock.tick; trim >= workerIdle {
+			trim = 0
+			e.workers.trim()
 		}
 	}
 }

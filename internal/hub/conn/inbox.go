@@ -93,14 +93,16 @@ func (c *Conn) pushLocked(it item) bool {
 	return c.hold == 0
 }
 
-// startWork starts the handling goroutine unless it runs, has nothing to do,
+// startWork has a goroutine handle the inbox unless one does, there is nothing to do,
 // or must wait: messages of a peer that does not read the answers stay where
 // they are.
 func (c *Conn) startWork() {
-	if in := c.in; in != nil && !in.working && in.len() > 0 && c.hold&(holdOutbox|holdUser) == 0 {
-		in.working = true
-		go c.work()
+	in := c.in
+	if in == nil || in.working || in.len() == 0 || c.hold&(holdOutbox|holdUser) != 0 || c.state != stateOpen {
+		return
 	}
+	in.working = true
+	c.shard.e.workers.run(c)
 }
 
 // work handles the inbox until it is empty or held.

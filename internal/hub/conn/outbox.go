@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"bytes"
 	"net"
 
 	"github.com/chenxilol/gohub/internal/hub/wire"
@@ -30,6 +31,26 @@ func (c *Conn) WriteLocked(frame []byte) error {
 	return c.put(frame)
 }
 
+// WriteOnce is Write for a frame that the caller wants back: what the socket
+// does not take at once is copied.
+func (c *Conn) WriteOnce(frame []byte) error {
+	c.mu.Lock()
+	defer c.Unlock()
+	if c.state == stateOpen && c.out == nil && c.stream == nil {
+		n, err := writeFD(c.fd, frame)
+		if err != nil {
+			c.abort()
+			return ErrClosed
+		}
+		if n == len(frame) {
+			return nil
+		}
+		c.startOutbox(bytes.Clone(frame[n:]))
+		return nil
+	}
+	return c.WriteLocked(bytes.Clone(frame))
+}
+
 // put writes frame or queues what the socket does not take.
 func (c *Conn) put(frame []byte) error {
 	if c.out == nil {
@@ -44,18 +65,24 @@ func (c *Conn) put(frame []byte) error {
 			}
 			frame = frame[n:]
 		}
-		c.out = &outbox{moved: c.shard.now()}
-		c.shard.wheel.schedule(c, c.nextCheck(c.shard.now()))
-		c.queue(frame)
-		if c.stream != nil {
-			c.stream.startWriter(c)
-		} else {
-			c.updateInterest()
-		}
+		c.startOutbox(frame)
 		return nil
 	}
 	c.queue(frame)
 	return nil
+}
+
+// startOutbox makes frame the first to wait for the socket.
+func (c *Conn) startOutbox(frame []byte) {
+	now := c.shard.now()
+	c.out = &outbox{moved: now}
+	c.shard.wheel.schedule(c, c.nextCheck(now))
+	c.queue(frame)
+	if c.stream != nil {
+		c.stream.startWriter(c)
+	} else {
+		c.updateInterest()
+	}
 }
 
 func (c *Conn) queue(frame []byte) {

@@ -26,12 +26,34 @@ func Frame(messageType string, data []byte, nowMillis, messageID, requestID int6
 // FrameFunc is Frame with data appended by a function, in about dataSize
 // bytes.
 func FrameFunc(messageType string, dataSize int, data func([]byte) []byte, nowMillis, messageID, requestID int64) []byte {
-	size := len(messageType) + dataSize + envelopeRoom
-	buf := make([]byte, maxHeader, maxHeader+size)
+	buf := make([]byte, maxHeader, maxHeader+len(messageType)+dataSize+envelopeRoom)
+	buf = appendType(buf, messageType)
+	return withHeader(appendRest(data(buf), nowMillis, messageID, requestID))
+}
+
+// Buffer is memory to build one frame after the other in.
+type Buffer struct{ buf []byte }
+
+// maxKept is the largest memory a Buffer keeps for the next frame.
+const maxKept = 16 << 10
+
+// Frame is Frame in the buffer's memory: the result is valid until the next.
+func (b *Buffer) Frame(messageType string, data []byte, nowMillis, messageID, requestID int64) []byte {
+	if cap(b.buf) < maxHeader || cap(b.buf) > maxKept {
+		b.buf = make([]byte, maxHeader, 512)
+	}
+	buf := append(appendType(b.buf[:maxHeader], messageType), data...)
+	b.buf = appendRest(buf, nowMillis, messageID, requestID)
+	return withHeader(b.buf)
+}
+
+func appendType(buf []byte, messageType string) []byte {
 	buf = append(buf, `{"message_type":`...)
 	buf = AppendString(buf, messageType)
-	buf = append(buf, `,"data":`...)
-	buf = data(buf)
+	return append(buf, `,"data":`...)
+}
+
+func appendRest(buf []byte, nowMillis, messageID, requestID int64) []byte {
 	buf = append(buf, `,"timestamp":`...)
 	buf = strconv.AppendInt(buf, nowMillis, 10)
 	buf = append(buf, `,"message_id":`...)
@@ -40,8 +62,7 @@ func FrameFunc(messageType string, dataSize int, data func([]byte) []byte, nowMi
 		buf = append(buf, `,"request_id":`...)
 		buf = strconv.AppendInt(buf, requestID, 10)
 	}
-	buf = append(buf, '}')
-	return withHeader(buf)
+	return append(buf, '}')
 }
 
 // maxHeader is the room left for a frame's header.

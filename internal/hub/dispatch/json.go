@@ -30,6 +30,17 @@ func Object(b []byte, field func(key, value []byte)) error {
 	return nil
 }
 
+// Valid tells whether b is one JSON value.
+func Valid(b []byte) bool {
+	s := scanner{b: b, depth: maxDepth}
+	s.space()
+	if !s.value() {
+		return false
+	}
+	s.space()
+	return s.i == len(b)
+}
+
 // scanner is a place in JSON text. Its methods move it over what they are
 // named after and tell whether that was there.
 type scanner struct {
