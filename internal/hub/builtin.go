@@ -34,15 +34,15 @@ func (h *Hub) builtins() map[string]*registered {
 // args are the members of a message's data that built-in messages know. What
 // is absent is empty.
 type args struct {
-	ts                      []byte
-	roomID, name, targetID  string
-	since, cursor, token    string
-	idempotencyKey          string
-	content                 json.RawMessage
-	limit, maxClients       int64
-	limitGiven              bool
-	bad                     *hub.Error
-	haveContent, haveTarget bool
+	ts                     []byte
+	roomID, name, targetID string
+	since, cursor, token   string
+	idempotencyKey         string
+	content                json.RawMessage
+	limit, maxClients      int64
+	limitGiven             bool
+	bad                    *hub.Error
+	haveContent            bool
 }
 
 // parseArgs reads the data of a built-in message.

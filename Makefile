@@ -1,0 +1,69 @@
+# GoHub. `make help` lists what there is.
+
+GO      ?= go
+TOOL    := $(GO) tool -modfile=hack/tools/go.mod
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+.DEFAULT_GOAL := help
+
+## Use
+
+.PHONY: run
+run: ## Start a hub with a page to try it, on http://localhost:8080
+	$(GO) run ./cmd/hub --page $(ARGS)
+
+.PHONY: build
+build: ## Build the hub into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/hub
+
+## Check
+
+.PHONY: test
+test: ## Run all tests, on both engines, with the race detector; installs what they need
+	hack/test.sh
+
+.PHONY: conformance
+conformance: ## Replay the RFC 6455 cases on both engines
+	$(GO) test -count=1 ./test/conformance -engine=auto
+	$(GO) test -count=1 ./test/conformance -engine=goroutine
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for FUZZTIME (10s) each
+	hack/fuzz.sh
+
+.PHONY: lint
+lint: ## Format, vet, staticcheck, errcheck
+	hack/lint.sh
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities (VULNDB=file://... for an offline database)
+	$(TOOL) govulncheck $(if $(VULNDB),-db $(VULNDB)) ./...
+
+.PHONY: generate
+generate: ## Write the generated files anew
+	$(GO) run ./internal/docgen
+
+.PHONY: check-generated
+check-generated: ## Fail when a generated file is not what the code says
+	$(GO) run ./internal/docgen -check
+
+.PHONY: ci
+ci: check-generated lint test ## What CI runs
+
+## Measure
+
+.PHONY: bench
+bench: ## Measure beside a bare write loop and other libraries (about 20 minutes)
+	bench/run.sh
+
+.PHONY: bench-go
+bench-go: ## Go benchmarks of the hot paths
+	$(GO) test -run='^$$' -bench=. -benchmem ./internal/... ./pkg/... ./server/...
+
+.PHONY: bench-onebox
+bench-onebox: ## 100,000 connections in one process, in an emulated machine
+	bench/onebox/run.sh
+
+.PHONY: help
+help:
+	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
