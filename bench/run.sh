@@ -135,7 +135,7 @@ fanout() {
 
 # The bare server knows neither subprotocol nor compression: it sets the scale.
 mixed() {
-	EXTRA_gohub="-v1 10 -deflate 10" side_by_side "Fan-out, 100 senders, 100 queued, $MEMBERS members, 10% gohub.v1, 10% compressed" \
+	EXTRA_gohub="-v1 10 -deflate 10" EXTRA_bare="-v1 0 -deflate 0" side_by_side "Fan-out, 100 senders, 100 queued, $MEMBERS members, 10% gohub.v1, 10% compressed" \
 		"$(among gohub bare)" -mode fanout -conns $MEMBERS -burst 100 -senders 100 -dur $DUR
 }
 

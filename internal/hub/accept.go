@@ -95,7 +95,7 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) *refusal {
 		s.claims.Store(who.claims)
 	}
 	if err := h.engine.Start(&s.Conn, s, socket, s.opened); err != nil {
-		h.log.Warn("connection not served", "error", err)
+		h.warn("connection not served", "error", err)
 		return nil // upgraded already, and closed
 	}
 	accepted = true

@@ -136,7 +136,7 @@ func (e *events) pass(q *eventQueue, s *Session) {
 func (e *events) call(f sdk.Handler, ev sdk.Event) {
 	defer e.hub.contain("event handler", string(ev.Type))
 	if err := f(e.ctx, ev); err != nil {
-		e.hub.log.Warn("event handler failed", "event", ev.Type, "error", err)
+		e.hub.warn("event handler failed", "event", ev.Type, "error", err)
 	}
 }
 

@@ -45,6 +45,7 @@ type Hub struct {
 	metrics   *Metrics
 	addresses addresses
 	drain     drain
+	logs      logLimit
 	slots     atomic.Int64 // connections accepted and not yet closed
 	requests  atomic.Int64 // numbers of the hub's requests to clients
 	buffers   sync.Pool    // *dispatch.Buffer

@@ -129,7 +129,7 @@ func (s *Session) fail(err error, requestID int64) {
 	e := dispatch.AsError(err)
 	s.hub.metrics.errors.WithLabelValues(errorLabel(e.Code)).Inc()
 	if e.Code == hub.CodeServer {
-		s.hub.log.Warn("message handler failed", "client", s.id, "error", err)
+		s.hub.warn("message handler failed", "client", s.id, "error", err)
 	}
 	_ = s.SendError(err, requestID) // a client that is gone needs no answer
 	s.hub.events.clientError(s, e.Code, err)
@@ -138,7 +138,7 @@ func (s *Session) fail(err error, requestID int64) {
 // panicked counts and logs a panic in the application's code.
 func (h *Hub) panicked(where, name string, value any) {
 	h.metrics.panics.Inc()
-	h.log.Error("panic contained", "in", where, "name", name, "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+	h.warn("panic contained", "in", where, "name", name, "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
 }
 
 // contain is deferred around calls of the application's code that answer to

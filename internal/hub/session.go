@@ -297,5 +297,11 @@ func (s *Session) Drained() {
 	}
 }
 
-// Close ends the connection with a close frame.
-func (s *Session) Close(code int, reason string) { s.Conn.Close(code, reason) }
+// Close ends the connection with a close frame; a code that must not be sent
+// becomes 1000.
+func (s *Session) Close(code int, reason string) {
+	if code < 1000 || code > 4999 {
+		code = wire.CodeNormal
+	}
+	s.Conn.Close(code, reason)
+}

@@ -71,10 +71,12 @@ type Room struct {
 	pending  []*Message
 	bytes    int // in pending
 	running  bool
-	space    *sync.Cond // waiters for pending to shrink; nil: none ever waited
-	history  *history   // nil: none
-	dedup    *dedup     // nil: no key was used
-	presence *presence  // nil: nobody to tell of
+	crowded  bool          // the last pass was not for one message alone
+	passTime time.Duration // of the last pass
+	space    *sync.Cond    // waiters for pending to shrink; nil: none ever waited
+	history  *history      // nil: none
+	dedup    *dedup        // nil: no key was used
+	presence *presence     // nil: nobody to tell of
 }
 
 // ID returns the room's id.
