@@ -17,7 +17,7 @@ func (s *Server) routes() {
 		s.probes(s.admin)
 	}
 	s.probes(s.main)
-	s.main.Handle("/ws", s.hub)
+	s.main.Handle("GET /ws", s.hub)
 	if s.metrics.handler != nil {
 		admin.Handle("GET /metrics", s.metrics.handler)
 	}

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ type drain struct {
 	mu      sync.Mutex // guards all below
 	phase   phase
 	run     *drainRun // in progress; nil: none
+	final   bool      // the process ends behind it: no way back
 	stopped bool      // for good
 }
 
@@ -59,10 +61,13 @@ func (h *Hub) Draining() bool {
 	return h.drain.phase != phaseOpen
 }
 
-// Drain sends the clients away: first the hub stops being ready and goes on
+// ErrStopping means that the hub drains because its process ends.
+var ErrStopping = errors.New("the hub is stopping")
+
+// Drain sends the clients away before the process ends: first the hub stops being ready and goes on
 // for the delay; then it takes no more upgrades, and each client is closed
 // with 1012 in its slot of the window, which gohub.v1 clients are told before.
-// It returns when all are gone, when ctx or the timeout ends, or with Undrain.
+// It returns when all are gone, or when ctx or the timeout ends.
 // A second call waits for the first; one that comes when the first has ended
 // sends away whoever is left, without a delay.
 func (h *Hub) Drain(ctx context.Context, cfg DrainConfig) error {
@@ -71,6 +76,9 @@ func (h *Hub) Drain(ctx context.Context, cfg DrainConfig) error {
 		ctx, cancel = context.WithTimeout(ctx, cfg.Timeout)
 		defer cancel()
 	}
+	h.drain.mu.Lock()
+	h.drain.final = true
+	h.drain.mu.Unlock()
 	run := h.startDrain(ctx, cfg)
 	select {
 	case <-run.done:
@@ -80,8 +88,8 @@ func (h *Hub) Drain(ctx context.Context, cfg DrainConfig) error {
 	}
 }
 
-// StartDrain is Drain that does not wait: when it returns the hub is not ready
-// any more.
+// StartDrain drains without waiting, and without an end: the hub stays up and
+// can be undrained. When it returns the hub is not ready any more.
 func (h *Hub) StartDrain(cfg DrainConfig) { h.startDrain(context.Background(), cfg) }
 
 // startDrain begins a drain, or returns the one in progress.
@@ -106,7 +114,7 @@ func (h *Hub) startDrain(ctx context.Context, cfg DrainConfig) *drainRun {
 	if d.phase == phaseOpen {
 		d.phase = phaseDelay
 	} else {
-		cfg.Delay = 0 // nobody is to be let in again
+		cfg.Delay = 0 // it is for upgrades, and they are refused already
 	}
 	h.running.Go(func() {
 		defer close(run.done)
@@ -122,16 +130,17 @@ func (h *Hub) startDrain(ctx context.Context, cfg DrainConfig) *drainRun {
 }
 
 // Undrain ends a drain: the hub is ready again. Clients that were told to go
-// still may.
-func (h *Hub) Undrain() {
+// still may. It fails with ErrStopping where the process is ending.
+func (h *Hub) Undrain() error {
 	d := &h.drain
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.stopped {
-		return
+	if d.final || d.stopped {
+		return ErrStopping
 	}
 	d.phase = phaseOpen
 	d.cancelLocked()
+	return nil
 }
 
 func (h *Hub) runDrain(ctx context.Context, run *drainRun, cfg DrainConfig) error {
