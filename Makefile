@@ -10,7 +10,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 
 .PHONY: run
 run: ## Start a hub with a page to try it, on http://localhost:8080
-	$(GO) run ./cmd/hub --page $(ARGS)
+	$(GO) run ./cmd/hub --page --rooms '[{"pattern":"*","presence":true,"historySize":100}]' $(ARGS)
 
 .PHONY: build
 build: ## Build the hub into bin/

@@ -35,12 +35,10 @@ type Server struct {
 	addr string
 }
 
-// NewServer starts a hub on a free port of the loopback interface. In a copy
-// of opts (nil: defaults) the address, the logger, if there is none, and the
-// drain are set: it closes at once. setup is called before the start, to
-// register handlers.
-func NewServer(t testing.TB, opts *server.Options, setup ...func(*server.Server)) *Server {
-	t.Helper()
+// Options completes opts (nil: all defaults) for a test: a free port of the
+// loopback interface, no signals and, where opts says nothing else, no log and
+// a drain without delay. opts itself is not changed.
+func Options(opts *server.Options) *server.Options {
 	o := server.Options{}
 	if opts != nil {
 		o = *opts
@@ -53,33 +51,43 @@ func NewServer(t testing.TB, opts *server.Options, setup ...func(*server.Server)
 	if o.Drain == (server.Drain{}) {
 		o.Drain = server.Drain{Delay: -1, Window: -1}
 	}
-	s, err := server.NewServer(&o)
+	return &o
+}
+
+// NewServer starts a hub with Options(opts). setup is called before the start,
+// to register handlers.
+func NewServer(t testing.TB, opts *server.Options, setup ...func(*server.Server)) *Server {
+	t.Helper()
+	s, err := server.NewServer(Options(opts))
 	if err != nil {
 		t.Fatalf("hubtest: %v", err)
 	}
 	for _, f := range setup {
 		f(s)
 	}
+	return Run(t, s)
+}
+
+// Run starts a server that the test has made, best with Options.
+func Run(t testing.TB, s *server.Server) *Server {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	var once sync.Once
-	t.Cleanup(func() {
-		once.Do(func() {
-			cancel()
-			if err := <-done; err != nil {
-				t.Errorf("hubtest: %v", err)
-			}
-		})
-	})
 	for s.Addr() == nil {
 		select {
 		case err := <-done:
-			done <- nil
+			cancel()
 			t.Fatalf("hubtest: %v", err)
 		case <-time.After(time.Millisecond):
 		}
 	}
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("hubtest: %v", err)
+		}
+	})
 	return &Server{Server: s, addr: s.Addr().String()}
 }
 
