@@ -1,0 +1,132 @@
+package browser
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// browser is a running Chromium with its pages. Its methods are called one at
+// a time; what goes wrong ends the test.
+type browser struct {
+	in     io.Writer
+	out    *json.Decoder
+	stderr bytes.Buffer
+}
+
+// request is one line to pages.mjs. Which fields count depends on Do:
+//
+//	open      Page: a name for it; Path
+//	fill      Page, ID: a data-testid; Text
+//	click     Page, ID
+//	see       Page, ID, Text: a regular expression; Count: of elements
+//	read      Page, ID: the reply is the element's text
+//	problems  the reply is what went wrong on all pages since the last time
+type request struct {
+	Do    string `json:"do"`
+	Page  string `json:"page"`
+	Path  string `json:"path"`
+	ID    string `json:"id"`
+	Text  string `json:"text"`
+	Count int    `json:"count"`
+}
+
+type reply struct {
+	Error    string
+	Status   int // HTTP, of open
+	Text     string
+	Problems []string
+}
+
+// startBrowser runs Chromium until the test ends. Only origin can be reached.
+func startBrowser(ctx context.Context, t *testing.T, node, chromium, origin string) *browser {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, node, "pages.mjs", chromium, t.TempDir(), origin)
+	cmd.WaitDelay = time.Second // where killing does not end its output
+	cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1")
+	b := &browser{}
+	cmd.Stderr = &b.stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start node: %v", err)
+	}
+	b.in, b.out = in, json.NewDecoder(out)
+	t.Cleanup(func() {
+		_ = in.Close() // makes it end
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the browser's driver: %v: %s", err, b.stderr.Bytes())
+		}
+	})
+	return b
+}
+
+func (b *browser) call(t *testing.T, q request) (r reply) {
+	t.Helper()
+	line, err := json.Marshal(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.in.Write(append(line, '\n')); err != nil {
+		t.Fatalf("%s: %v", q.Do, err)
+	}
+	if err := b.out.Decode(&r); err != nil {
+		t.Fatalf("%s: %v", q.Do, err)
+	}
+	if r.Error != "" {
+		t.Fatalf("page %q: %s %q %q: %s", q.Page, q.Do, q.ID, q.Text, r.Error)
+	}
+	return r
+}
+
+func (b *browser) problems(t *testing.T) []string {
+	t.Helper()
+	return b.call(t, request{Do: "problems"}).Problems
+}
+
+// page is one page in the browser.
+type page struct {
+	*browser
+	name string
+}
+
+// open opens a page of the hub.
+func (b *browser) open(t *testing.T, name string) *page {
+	t.Helper()
+	if r := b.call(t, request{Do: "open", Page: name, Path: "/"}); r.Status != 200 {
+		t.Fatalf("page %q: status %d", name, r.Status)
+	}
+	return &page{b, name}
+}
+
+func (p *page) fill(t *testing.T, id, text string) {
+	t.Helper()
+	p.call(t, request{Do: "fill", Page: p.name, ID: id, Text: text})
+}
+
+func (p *page) click(t *testing.T, id string) {
+	t.Helper()
+	p.call(t, request{Do: "click", Page: p.name, ID: id})
+}
+
+// sees waits until one element with that id matches the pattern.
+func (p *page) sees(t *testing.T, id, pattern string) {
+	t.Helper()
+	p.call(t, request{Do: "see", Page: p.name, ID: id, Text: pattern, Count: 1})
+}
+
+func (p *page) read(t *testing.T, id string) string {
+	t.Helper()
+	return p.call(t, request{Do: "read", Page: p.name, ID: id}).Text
+}

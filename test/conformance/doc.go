@@ -1,0 +1,3 @@
+// Package conformance replays recorded RFC 6455 cases against a hub that
+// echoes. It has tests only.
+package conformance
