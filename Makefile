@@ -1,5 +1,8 @@
 # GoHub. `make help` lists what there is.
 
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
 GO      ?= go
 TOOL    := $(GO) tool -modfile=hack/tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
@@ -24,8 +27,8 @@ test: ## Run all tests, on both engines, with the race detector; installs what t
 
 .PHONY: conformance
 conformance: ## Replay the RFC 6455 cases on both engines
-	$(GO) test -count=1 ./test/conformance -engine=auto
-	$(GO) test -count=1 ./test/conformance -engine=goroutine
+	$(GO) test -count=1 -v ./test/conformance -engine=auto | grep -v '^ *[-=]'
+	$(GO) test -count=1 -v ./test/conformance -engine=goroutine | grep -v '^ *[-=]'
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for FUZZTIME (10s) each

@@ -9,7 +9,7 @@ mkdir -p "$OUT"
 hack/test-deps.sh
 
 # Packages whose tests choose an engine.
-engines=$(git grep -lE 'flag\.String\("engine"' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|')
+engines=$(git grep --untracked -lE 'flag\.String\("engine"' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|')
 others=$(go list -f '{{.Dir}}' ./... | sed "s|^$PWD|.|" | grep -vxF "$engines")
 
 run() { # run NAME packages... -- flags...: print a tally, keep the events

@@ -156,7 +156,7 @@ func (s *Server) hubConfig() (corehub.Config, error) {
 			ReadTimeout: max(o.ReadTimeout, 0), WriteTimeout: max(o.WriteTimeout, 0), PingInterval: max(o.PingInterval, 0),
 			Goroutines: o.Engine == EngineGoroutine,
 		},
-		Verifier: s.verifier, AllowAnonymous: o.AllowAnonymous, Anonymous: o.AnonymousPermissions,
+		Verifier: s.verifier, TokenLeeway: max(o.JWTLeeway, 0), AllowAnonymous: o.AllowAnonymous, Anonymous: o.AnonymousPermissions,
 		QueryID: queryID(o), Duplicate: duplicatePolicy(o.DuplicateID),
 		AllowedOrigins: o.AllowedOrigins, TrustedProxies: proxies,
 		HandshakeTimeout: max(o.HandshakeTimeout, 0), Compression: o.Compression,

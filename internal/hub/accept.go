@@ -45,10 +45,11 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Hub) accept(w http.ResponseWriter, r *http.Request) *refusal {
-	if h.drain.refusing() {
+	if !h.drain.enter() {
 		return &refusal{status: http.StatusServiceUnavailable, label: "draining", retry: true,
 			err: hub.NewError(hub.CodeServer, "this hub is shutting down")}
 	}
+	defer h.drain.leave()
 	if status, err := conn.Check(r); err != nil {
 		return refuse(status, hub.CodeFormat, "handshake", "%s", err)
 	}

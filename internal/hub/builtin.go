@@ -358,7 +358,7 @@ func (s *Session) renew(claims *auth.TokenClaims) {
 		m.Muted = !s.HasRoomPermission(auth.PermReadMessage, m.Room.ID())
 	}
 	s.Unlock()
-	s.SetExpiry(claims.ExpiresAt)
+	s.expire()
 }
 
 // listRoom is what the SDK tells of a room.

@@ -33,6 +33,7 @@ type Config struct {
 	// Verifier checks tokens; nil means that authentication is off: everybody
 	// connects and may do everything.
 	Verifier       *auth.Verifier
+	TokenLeeway    time.Duration // for clocks that differ
 	AllowAnonymous bool
 	Anonymous      []auth.Permission // of connections without a token
 

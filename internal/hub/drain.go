@@ -12,9 +12,11 @@ import (
 type drain struct {
 	mu      sync.Mutex // guards all below
 	phase   phase
-	run     *drainRun // in progress; nil: none
-	final   bool      // the process ends behind it: no way back
-	stopped bool      // for good
+	run     *drainRun     // in progress; nil: none
+	final   bool          // the process ends behind it: no way back
+	accepts int           // handshakes being answered
+	settled chan struct{} // closed when there are none; nil: nobody waits for it
+	stopped bool          // for good
 }
 
 // drainRun is one drain.
@@ -32,10 +34,46 @@ const (
 	phaseRefusing       // clients are sent away
 )
 
-func (d *drain) refusing() bool {
+// enter begins a handshake, unless the hub takes no more of them. leave ends
+// it: whoever was let in is known by then.
+func (d *drain) enter() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.phase == phaseRefusing
+	if d.phase == phaseRefusing {
+		return false
+	}
+	d.accepts++
+	return true
+}
+
+func (d *drain) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.accepts--; d.accepts == 0 && d.settled != nil {
+		close(d.settled)
+		d.settled = nil
+	}
+}
+
+// settle waits until no handshake is being answered, so that nobody comes
+// after the list of those who have to go is made.
+func (d *drain) settle(ctx context.Context) error {
+	d.mu.Lock()
+	if d.accepts == 0 {
+		d.mu.Unlock()
+		return nil
+	}
+	if d.settled == nil {
+		d.settled = make(chan struct{})
+	}
+	settled := d.settled
+	d.mu.Unlock()
+	select {
+	case <-settled:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // refuse ends accepting for good.
@@ -151,6 +189,9 @@ func (h *Hub) runDrain(ctx context.Context, run *drainRun, cfg DrainConfig) erro
 	if !h.startRefusing(run) {
 		return context.Canceled
 	}
+	if err := h.drain.settle(ctx); err != nil {
+		return err
+	}
 	leaving := h.clients.all()
 	rand.Shuffle(len(leaving), func(i, j int) { leaving[i], leaving[j] = leaving[j], leaving[i] })
 	plan := slots(len(leaving), cfg.Window)
@@ -164,10 +205,6 @@ func (h *Hub) runDrain(ctx context.Context, run *drainRun, cfg DrainConfig) erro
 		if err := wait(ctx, plan(i)-h.now().Sub(begin)); err != nil {
 			return err
 		}
-		s.Close(closeRestart, "the hub restarts: reconnect")
-	}
-	// Whoever was being accepted when the list was made.
-	for _, s := range h.clients.all() {
 		s.Close(closeRestart, "the hub restarts: reconnect")
 	}
 	h.log.Info("drain complete", "clients", len(leaving), "took", h.now().Sub(begin))

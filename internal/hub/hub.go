@@ -141,6 +141,7 @@ func (h *Hub) Close(ctx context.Context) error {
 	var err error
 	h.closeOnce.Do(func() {
 		h.drain.refuse()
+		_ = h.drain.settle(ctx) // whoever is still accepted then is closed without a word
 		for _, s := range h.clients.all() {
 			s.Close(closeGoingAway, "server is shutting down")
 		}

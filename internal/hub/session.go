@@ -229,9 +229,21 @@ func (s *Session) opened() {
 			o.Close(hub.CloseReplaced, "replaced by a newer connection with the same id")
 		}
 	}
-	if c := s.Claims(); c != nil && !c.ExpiresAt.IsZero() {
-		s.SetExpiry(c.ExpiresAt)
+	s.expire()
+}
+
+// expire has the connection end with its token. A token that has been accepted
+// though its time is up, because clocks differ, lasts as long as that allows.
+func (s *Session) expire() {
+	c := s.Claims()
+	if c == nil {
+		return
 	}
+	at := c.ExpiresAt
+	if !at.IsZero() && !at.After(s.hub.now()) {
+		at = at.Add(s.hub.cfg.TokenLeeway)
+	}
+	s.SetExpiry(at)
 }
 
 func (h *Hub) connectedFrame(s *Session) []byte {
