@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -74,20 +75,36 @@ func Run(t testing.TB, s *server.Server) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	for s.Addr() == nil {
-		select {
-		case err := <-done:
-			cancel()
-			t.Fatalf("hubtest: %v", err)
-		case <-time.After(time.Millisecond):
-		}
-	}
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("hubtest: %v", err)
 		}
 	})
+	return attach(t, s, done)
+}
+
+// Attach waits until a server that the test starts itself listens.
+func Attach(t testing.TB, s *server.Server) *Server {
+	t.Helper()
+	return attach(t, s, nil)
+}
+
+// attach waits until s listens or has ended with an error that comes from done.
+func attach(t testing.TB, s *server.Server, done chan error) *Server {
+	t.Helper()
+	for deadline := time.Now().Add(Timeout); s.Addr() == nil; {
+		if time.Now().After(deadline) {
+			t.Fatalf("hubtest: the server does not listen after %v", Timeout)
+		}
+		select {
+		case err := <-done:
+			done <- nil // for the clean-up
+			t.Fatalf("hubtest: %v", err)
+		default:
+			runtime.Gosched()
+		}
+	}
 	return &Server{Server: s, addr: s.Addr().String()}
 }
 

@@ -1,0 +1,22 @@
+package server_test
+
+import (
+	"flag"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/chenxilol/gohub/hubtest"
+	"github.com/chenxilol/gohub/server"
+)
+
+var engine = flag.String("engine", string(server.EngineAuto), "engine under test: auto or goroutine")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start runs a server with the engine under test.
+func start(t testing.TB, opts server.Options, setup ...func(*server.Server)) *hubtest.Server {
+	t.Helper()
+	opts.Engine = server.Engine(*engine)
+	return hubtest.NewServer(t, &opts, setup...)
+}
