@@ -16,11 +16,15 @@ const envelopeRoom = 120
 // one allocation. data is JSON; nil is null.
 func Frame(messageType string, data []byte, nowMillis, messageID, requestID int64) []byte {
 	return FrameFunc(messageType, len(data), func(b []byte) []byte {
-		if data == nil {
-			return append(b, "null"...)
-		}
-		return append(b, data...)
+		return appendData(b, data)
 	}, nowMillis, messageID, requestID)
+}
+
+func appendData(b, data []byte) []byte {
+	if data == nil {
+		return append(b, "null"...)
+	}
+	return append(b, data...)
 }
 
 // FrameFunc is Frame with data appended by a function, in about dataSize
@@ -42,7 +46,7 @@ func (b *Buffer) Frame(messageType string, data []byte, nowMillis, messageID, re
 	if cap(b.buf) < maxHeader || cap(b.buf) > maxKept {
 		b.buf = make([]byte, maxHeader, 512)
 	}
-	buf := append(appendType(b.buf[:maxHeader], messageType), data...)
+	buf := appendData(appendType(b.buf[:maxHeader], messageType), data)
 	b.buf = appendRest(buf, nowMillis, messageID, requestID)
 	return withHeader(b.buf)
 }
@@ -94,7 +98,8 @@ func ErrorFrame(err error, nowMillis, requestID int64) []byte {
 
 // AsError returns the error that a client gets to see for err.
 func AsError(err error) *hub.Error {
-	if e, ok := errors.AsType[*hub.Error](err); ok {
+	// A handler that returns a nil *hub.Error as an error has not returned nil.
+	if e, ok := errors.AsType[*hub.Error](err); ok && e != nil {
 		return e
 	}
 	return hub.NewError(hub.CodeServer, "the server could not handle the message")

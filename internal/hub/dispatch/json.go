@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"unicode/utf8"
 )
 
 // A small JSON reader (RFC 8259) for what the hub must look into: it checks a
@@ -261,22 +262,26 @@ func String(raw []byte) (text string, ok bool) {
 // represent (RFC 8259, section 6).
 const maxInt = 1<<53 - 1
 
-// Int decodes a checked JSON value that should be a whole number of 53 bits.
+// Int decodes a checked JSON value that should be a whole number of 53 bits;
+// n is 0 where it is not.
 func Int(raw []byte) (n int64, ok bool) {
 	n, err := strconv.ParseInt(string(raw), 10, 64)
-	return n, err == nil && n >= -maxInt && n <= maxInt
+	if err != nil || n < -maxInt || n > maxInt {
+		return 0, false
+	}
+	return n, true
 }
 
-// AppendString appends s as a JSON string.
+// AppendString appends s as a JSON string. What is no UTF-8 in it becomes
+// U+FFFD.
 func AppendString(dst []byte, s string) []byte {
-	plain := true
+	plain, ascii := true, true
 	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= 0x7f {
-			plain = false
-			break
-		}
+		c := s[i]
+		plain = plain && c >= 0x20 && c != '"' && c != '\\'
+		ascii = ascii && c < utf8.RuneSelf
 	}
-	if !plain {
+	if !plain || !ascii && !utf8.ValidString(s) {
 		text, _ := json.Marshal(s) // a string can always be encoded
 		return append(dst, text...)
 	}

@@ -212,6 +212,7 @@ type pass struct {
 type joined struct {
 	bytes []byte
 	count uint64
+	prev  string // the position before the first of them; "" without history
 	made  bool
 }
 
@@ -275,6 +276,7 @@ func (p *pass) deliverTo(m *Member, first uint64) {
 	}
 	if m.gap != nil {
 		p.dropped += frames.count
+		m.gap.begin(frames.prev)
 		return
 	}
 	switch err := c.WriteLocked(frames.bytes); {
@@ -282,21 +284,26 @@ func (p *pass) deliverTo(m *Member, first uint64) {
 		p.delivered += frames.count
 	case errors.Is(err, conn.ErrSlow):
 		p.dropped += frames.count
-		p.tooSlow(m)
+		p.tooSlow(m, frames.prev)
 	}
 }
 
-// tooSlow deals with a member whose queue is full.
-func (p *pass) tooSlow(m *Member) {
+// tooSlow deals with a member whose queue is full; prev is the position before
+// what it was to get.
+func (p *pass) tooSlow(m *Member, prev string) {
 	if !m.Drop {
 		m.Conn.CloseLocked(conn.CodeTooSlow, "too slow: the send queue is full")
 		return
 	}
-	gap := &Gap{Since: p.fan.Now()}
-	if record := p.batch[0].Record; record != nil {
-		gap.From = record.Prev
+	m.gap = &Gap{From: prev, Since: p.fan.Now()}
+}
+
+// begin sets where the gap begins, once: what is dropped first may be no part
+// of the history.
+func (g *Gap) begin(prev string) {
+	if g.From == "" {
+		g.From = prev
 	}
-	m.gap = gap
 }
 
 // shared returns the whole batch in the form that m understands.
@@ -324,27 +331,31 @@ func (p *pass) own(m *Member) joined {
 	})
 }
 
-// join puts the frames of the batch one behind the other. The result is never
-// changed: slow connections keep it.
+// join puts the frames of the batch that are owed one behind the other. The
+// result is never changed: slow connections keep it.
 func (p *pass) join(v1, deflate bool, owed func(*Message) bool) joined {
 	out := joined{made: true}
-	var frames [][]byte
+	frames := make([][]byte, 0, len(p.batch))
 	size := 0
 	for _, m := range p.batch {
 		if m.V1Only && !v1 || !owed(m) {
 			continue
 		}
+		if out.prev == "" && m.Record != nil {
+			out.prev = m.Record.Prev
+		}
 		frame := m.Frame
 		if deflate {
 			frame = m.deflated(&p.fan.Deflater)
-		}
-		if len(p.batch) == 1 {
-			return joined{bytes: frame, count: 1, made: true}
 		}
 		frames = append(frames, frame)
 		size += len(frame)
 	}
 	out.count = uint64(len(frames))
+	if len(frames) == 1 {
+		out.bytes = frames[0]
+		return out
+	}
 	out.bytes = make([]byte, 0, size)
 	for _, f := range frames {
 		out.bytes = append(out.bytes, f...)

@@ -123,15 +123,23 @@ func newDedup() *dedup { return &dedup{positions: make(map[string]string)} }
 
 // look tells whether key was used within the window, and with what result.
 func (d *dedup) look(key string, now time.Time) (position string, seen bool) {
-	for len(d.order) > 0 && (len(d.order) >= dedupKeys || now.Sub(d.order[0].at) > dedupWindow) {
-		delete(d.positions, d.order[0].key)
-		d.order = d.order[1:]
+	for len(d.order) > 0 && now.Sub(d.order[0].at) > dedupWindow {
+		d.forgetOldest()
 	}
 	position, seen = d.positions[key]
 	return position, seen
 }
 
+// add remembers a key that look has not seen.
 func (d *dedup) add(key, position string, now time.Time) {
+	if len(d.order) == dedupKeys {
+		d.forgetOldest()
+	}
 	d.positions[key] = position
 	d.order = append(d.order, dedupEntry{key, now})
+}
+
+func (d *dedup) forgetOldest() {
+	delete(d.positions, d.order[0].key)
+	d.order = d.order[1:]
 }

@@ -94,6 +94,7 @@ func (l *memberList) page(from, limit int) (members []*Member, next int) {
 	if from < 0 || from >= l.count {
 		from = l.count - 1
 	}
+	limit = max(limit, 0)
 	members = make([]*Member, 0, min(limit, from+1))
 	for ; from >= 0 && len(members) < limit; from-- {
 		members = append(members, l.blocks[from/blockSize].members[from%blockSize])

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"strconv"
 	"sync"
 
 	"github.com/chenxilol/gohub/pkg/hub"
@@ -15,22 +16,23 @@ type Limits struct {
 // Registry holds the rooms of a hub by id. It is safe for concurrent use.
 type Registry struct {
 	fan    *FanOut
-	epoch  string // of the histories of this registry
+	epoch  string // begins that of each history
 	rule   func(id string) Rule
 	limits Limits
 
 	mu      sync.RWMutex // guards all below
 	rooms   map[string]*Room
-	created map[string]int   // rooms by the client that made them
-	resting map[*Room]string // empty rooms kept for their history
+	epochs  uint64             // histories made
+	created map[string]int     // rooms by the client that made them
+	resting map[*Room]struct{} // empty rooms kept for their history, and some that are empty no more
 }
 
 // NewRegistry returns an empty registry. rule tells the rule of a room id;
-// epoch must differ from that of any registry before.
+// epoch must differ from that of any registry before; it holds no ':'.
 func NewRegistry(fan *FanOut, epoch string, rule func(id string) Rule, limits Limits) *Registry {
 	return &Registry{
 		fan: fan, epoch: epoch, rule: rule, limits: limits,
-		rooms: make(map[string]*Room), created: make(map[string]int), resting: make(map[*Room]string),
+		rooms: make(map[string]*Room), created: make(map[string]int), resting: make(map[*Room]struct{}),
 	}
 }
 
@@ -68,7 +70,11 @@ func (g *Registry) create(s Spec) (*Room, error) {
 		r.max = s.MaxClients
 	}
 	if rule.HistorySize > 0 {
-		r.history = newHistory(g.epoch, rule.HistorySize, rule.HistoryTTL)
+		// A room of the same name may have been here before, with the same
+		// offsets for other messages.
+		g.epochs++
+		epoch := g.epoch + "." + strconv.FormatUint(g.epochs, 36)
+		r.history = newHistory(epoch, rule.HistorySize, rule.HistoryTTL)
 	}
 	if rule.Presence {
 		r.presence = new(presence)
@@ -177,10 +183,11 @@ func (g *Registry) removeIfEmpty(r *Room) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.deleted || r.explicit || r.members.count > 0 {
+		delete(g.resting, r)
 		return false
 	}
 	if r.history != nil && r.history.kept(g.fan.Now()) > 0 {
-		g.resting[r] = r.id
+		g.resting[r] = struct{}{}
 		return false
 	}
 	g.remove(r)
@@ -199,10 +206,6 @@ func (g *Registry) Sweep() []*Room {
 	for _, r := range resting {
 		if g.removeIfEmpty(r) {
 			removed = append(removed, r)
-		} else if r.Info().Members > 0 {
-			g.mu.Lock()
-			delete(g.resting, r)
-			g.mu.Unlock()
 		}
 	}
 	return removed
