@@ -118,6 +118,14 @@ func forbidden(p auth.Permission) *hub.Error {
 	return hub.NewError(hub.CodeForbidden, "permission %s is needed", p)
 }
 
+// answer answers a request; a message without an id gets no answer.
+func (m *message) answer(messageType string, data any) error {
+	if m.MessageID == 0 {
+		return nil
+	}
+	return m.s.SendMessage(messageType, data, m.MessageID)
+}
+
 func (h *Hub) handlePing(m *message) error {
 	a := args{}
 	if len(m.Data) > 0 && string(m.Data) != "null" {
@@ -176,7 +184,7 @@ func (h *Hub) handleCreate(m *message) error {
 		return err
 	}
 	info := r.Info()
-	return m.s.SendMessage("room_created", map[string]any{"room_id": info.ID, "name": info.Name, "max_clients": info.MaxClients}, m.MessageID)
+	return m.answer("room_created", map[string]any{"room_id": info.ID, "name": info.Name, "max_clients": info.MaxClients})
 }
 
 func (h *Hub) handleDelete(m *message) error {
@@ -187,7 +195,7 @@ func (h *Hub) handleDelete(m *message) error {
 	if err := h.deleteRoom(a.roomID, m.s); err != nil {
 		return err
 	}
-	return m.s.SendMessage("room_deleted", map[string]any{"room_id": a.roomID}, m.MessageID)
+	return m.answer("room_deleted", map[string]any{"room_id": a.roomID})
 }
 
 func (h *Hub) handleRoomMessage(m *message) error {
@@ -200,21 +208,20 @@ func (h *Hub) handleRoomMessage(m *message) error {
 	case len(a.idempotencyKey) > maxName:
 		return hub.NewError(hub.CodeFormat, "idempotency_key is longer than %d bytes", maxName)
 	}
-	r, err := h.rooms.Get(a.roomID)
-	if err != nil {
-		return err
-	}
 	m.s.Lock()
 	member := m.s.member(a.roomID)
 	m.s.Unlock()
 	if member == nil {
-		return hub.NewError(hub.CodeNotInRoom, "the client is not in this room")
+		if _, err := h.rooms.Get(a.roomID); err != nil {
+			return err
+		}
+		return errNotInRoom
 	}
 	key := a.idempotencyKey
 	if key != "" {
 		key = m.s.id + "\x00" + key // clients cannot use up each other's keys
 	}
-	receipt, err := h.publish(r, publication{content: a.content, senderID: m.s.id, sender: m.s, key: key})
+	receipt, err := h.publish(member.Room, publication{content: a.content, senderID: m.s.id, sender: m.s, key: key})
 	if err != nil || m.MessageID == 0 {
 		return err
 	}
@@ -255,10 +262,7 @@ func (h *Hub) handleDirect(m *message) error {
 	if err := h.sendFrame(a.targetID, frame); err != nil {
 		return err
 	}
-	if m.MessageID == 0 {
-		return nil
-	}
-	return m.s.SendMessage("direct_message_sent", map[string]any{"target_id": a.targetID}, m.MessageID)
+	return m.answer("direct_message_sent", map[string]any{"target_id": a.targetID})
 }
 
 // maxPage is the most that a client may ask for at once, defaultPage what it
@@ -295,7 +299,7 @@ func (h *Hub) handleMembers(m *message) error {
 	if next >= 0 {
 		data["cursor"] = strconv.Itoa(next)
 	}
-	return m.s.SendMessage("room_members", data, m.MessageID)
+	return m.answer("room_members", data)
 }
 
 func (h *Hub) handleHistory(m *message) error {
@@ -308,7 +312,7 @@ func (h *Hub) handleHistory(m *message) error {
 	if more {
 		data["cursor"] = messages[0].Position
 	}
-	return m.s.SendMessage("room_history", data, m.MessageID)
+	return m.answer("room_history", data)
 }
 
 // readable reads a request for a page of a room that the client may read.
@@ -346,7 +350,7 @@ func (h *Hub) handleAuthenticate(m *message) error {
 			data["expires_at"] = claims.ExpiresAt.UnixMilli()
 		}
 	}
-	return m.s.SendMessage("authenticated", data, m.MessageID)
+	return m.answer("authenticated", data)
 }
 
 // renew replaces the client's claims; rooms it may not read any more fall

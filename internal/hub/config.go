@@ -73,4 +73,7 @@ const (
 	closeFull    = 1013
 )
 
-var errNoClient = hub.NewError(hub.CodeNoClient, "no such client")
+var (
+	errNoClient  = hub.NewError(hub.CodeNoClient, "no such client")
+	errNotInRoom = hub.NewError(hub.CodeNotInRoom, "the client is not in this room")
+)

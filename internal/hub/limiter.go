@@ -27,10 +27,11 @@ func (l *limiter) take(now, interval int64, burst int) verdict {
 	if interval <= 0 {
 		return permitted
 	}
-	l.flood = max(l.flood, now) + interval
-	if l.flood-now > floodFactor*int64(burst)*interval {
-		return flooding
+	flood := max(l.flood, now) + interval
+	if flood-now > floodFactor*int64(burst)*interval {
+		return flooding // not counted: a flood that ends is soon forgotten
 	}
+	l.flood = flood
 	due := max(l.due, now) + interval
 	if due-now > int64(burst)*interval {
 		return refused

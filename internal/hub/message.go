@@ -126,6 +126,7 @@ func (f *registered) call(m *message) (err error) {
 
 // fail answers a message with an error.
 func (s *Session) fail(err error, requestID int64) {
+	defer s.hub.contain("error details", "") // encoding them is the application's code
 	e := dispatch.AsError(err)
 	s.hub.metrics.errors.WithLabelValues(errorLabel(e.Code)).Inc()
 	if e.Code == hub.CodeServer {

@@ -47,6 +47,12 @@ func originMatches(pattern, origin string) bool {
 	if !ok {
 		return false
 	}
+	switch scheme { // browsers leave the usual port out (RFC 6454, section 6.2)
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
 	rest, ok := strings.CutPrefix(origin, scheme+"://")
 	if !ok {
 		return false
@@ -58,7 +64,8 @@ func originMatches(pattern, origin string) bool {
 }
 
 // clientAddress returns the address a request comes from: the peer's or, where
-// that is a trusted proxy, the last one in X-Forwarded-For that is not.
+// that is a trusted proxy, the last one in X-Forwarded-For that is not, or the
+// first of them all.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.AddrPort {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -68,17 +75,19 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.AddrPort {
 	if !within(peer.Addr(), trusted) {
 		return peer
 	}
+	client := peer
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
 		addr, ok := hopAddress(strings.TrimSpace(hops[i]))
 		if !ok {
-			return peer
+			return client
 		}
+		client = netip.AddrPortFrom(addr, 0)
 		if !within(addr, trusted) {
-			return netip.AddrPortFrom(addr, 0)
+			break
 		}
 	}
-	return peer
+	return client
 }
 
 func hopAddress(hop string) (netip.Addr, bool) {

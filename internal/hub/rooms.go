@@ -89,7 +89,7 @@ func (h *Hub) leave(s *Session, id string, requestID int64) error {
 	defer s.Unlock()
 	m := s.member(id)
 	if m == nil {
-		return hub.NewError(hub.CodeNotInRoom, "the client is not in this room")
+		return errNotInRoom
 	}
 	deleted := h.rooms.Leave(m)
 	h.left(s, m, requestID)
@@ -164,7 +164,9 @@ const scopeCluster = "cluster"
 // publish sends a room_message to a room.
 func (h *Hub) publish(r *room.Room, p publication) (sdk.Receipt, error) {
 	now := h.now()
+	made := false // a repeated key publishes nothing
 	position, ok := r.Publish(now, p.key, func(position, prev string) *room.Message {
+		made = true
 		m := &room.Message{Frame: roomMessageFrame(r.ID(), p, position, prev, now.UnixMilli()), Op: wire.Text, Exclude: p.exclude}
 		if p.sender != nil {
 			m.Sender = &p.sender.Conn
@@ -177,8 +179,10 @@ func (h *Hub) publish(r *room.Room, p publication) (sdk.Receipt, error) {
 	if !ok {
 		return sdk.Receipt{}, hub.NewError(hub.CodeRoomNotFound, "room not found")
 	}
-	h.metrics.published.Inc()
-	h.events.roomMessage(p.sender, r.ID(), p.content)
+	if made {
+		h.metrics.published.Inc()
+		h.events.roomMessage(p.sender, r.ID(), p.content)
+	}
 	return sdk.Receipt{Position: position, Scope: scopeCluster}, nil
 }
 

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync/atomic"
@@ -303,8 +304,11 @@ func (s *Session) Drained() {
 		if gap.From != "" {
 			data["from"] = gap.From
 		}
-		raw, _ := json.Marshal(data)
-		_ = s.WriteLocked(dispatch.Frame("gap", raw, s.hub.millis(), 0, 0))
+		raw, _ := json.Marshal(data) // strings and numbers can always be encoded
+		if errors.Is(s.WriteLocked(dispatch.Frame("gap", raw, s.hub.millis(), 0, 0)), conn.ErrSlow) {
+			m.PutGap(gap) // told when the queue is empty again
+			continue
+		}
 		s.hub.metrics.gaps.WithLabelValues("slow").Inc()
 	}
 }

@@ -15,9 +15,6 @@ type requirement struct {
 	least  bool // the bound is a minimum, else a maximum
 	bound  float64
 	format string
-	// limit is what this machine allows: where it is lower than a minimum, it
-	// takes its place, and the table says so. nil and 0 are none.
-	limit func(all []result.Run) float64
 }
 
 // hubName is the label of the hub's runs.
@@ -33,41 +30,27 @@ func requirements() []requirement {
 	gcRSS := of(func(r result.Run) float64 { return r.RSSPerConnGC })
 	extra := of(func(r result.Run) float64 { return float64(r.Goroutines - r.GoroutinesBase) })
 	return []requirement{
-		{"", "failed, closed, lost, reordered, self-heard, wrong", wrong, false, 0, "%.0f", nil},
-		{"Idle, anonymous", "bytes of RSS a connection after GC", gcRSS, false, 1024, "%.0f", nil},
-		{"Idle, anonymous", "goroutines more than without connections", extra, false, 50, "%.0f", nil},
-		{"Idle, with id and a room", "bytes of RSS a connection after GC", gcRSS, false, 1331, "%.0f", nil},
-		{"Idle", "descriptors, goroutines, clients, rooms left behind", of(leftBehind), false, 0, "%.0f", nil},
-		{"Fan-out, 1 queued", "server CPU of a delivery, x bare", cpuRatio, false, 1.1, "%.3f", nil},
-		{"Fan-out, 10 queued", "deliveries per server CPU second", perCPUSecond, true, 2e6, "%.0f", joinedWrites("Fan-out, 10 queued")},
-		{"Fan-out, 100 queued", "deliveries per server CPU second", perCPUSecond, true, 8e6, "%.0f", joinedWrites("Fan-out, 100 queued")},
-		{"Fan-out, 100 senders", "deliveries per server CPU second", perCPUSecond, true, 6.4e6, "%.0f", fourFifths},
-		{"Join and leave", "time of a pair in the large room, x small", of(joinRatio), false, 2, "%.2f", nil},
-		{"Echo, 1,000/s", "p50 in us", of(func(r result.Run) float64 { return r.P50 }), false, 150, "%.0f", nil},
-		{"Echo, 1,000/s", "p99 in us", of(func(r result.Run) float64 { return r.P99 }), false, 1000, "%.0f", nil},
-		{"Echo, closed loop", "messages per server CPU second, x bare", throughputRatio, true, .6, "%.2f", nil},
-		{"Echo, closed loop", "allocations a message", of(func(r result.Run) float64 { return r.AllocsPerMsg }), false, 4, "%.2f", nil},
-		{"Churn", "descriptors, goroutines, clients, rooms left behind", of(leftBehind), false, 0, "%.0f", nil},
-		{"One process", "connections", of(func(r result.Run) float64 { return float64(r.Conns) }), true, 100_000, "%.0f", nil},
-		{"One process", "bytes of RSS a connection after GC, with a room", gcRSS, false, 1331, "%.0f", nil},
+		{"", "failed, closed, lost, reordered, self-heard, wrong", wrong, false, 0, "%.0f"},
+		{"Idle, anonymous", "bytes of RSS a connection after GC", gcRSS, false, 1024, "%.0f"},
+		{"Idle, anonymous", "goroutines more than without connections", extra, false, 50, "%.0f"},
+		{"Idle, with id and a room", "bytes of RSS a connection after GC", gcRSS, false, 1331, "%.0f"},
+		{"Idle", "descriptors, goroutines, clients, rooms left behind", of(leftBehind), false, 0, "%.0f"},
+		{"Fan-out, 1 queued", "server CPU of a delivery, x bare", cpuRatio, false, 1.1, "%.3f"},
+		{"Fan-out, 10 queued", "deliveries per server CPU second", perCPUSecond, true, 2e6, "%.0f"},
+		{"Fan-out, 100 queued", "deliveries per server CPU second", perCPUSecond, true, 8e6, "%.0f"},
+		{"Fan-out, 100 senders", "deliveries per server CPU second", perCPUSecond, true, 6.4e6, "%.0f"},
+		{"Join and leave", "time of a pair in the large room, x small", of(joinRatio), false, 2, "%.2f"},
+		{"Echo, 1,000/s", "p50 in us", of(func(r result.Run) float64 { return r.P50 }), false, 150, "%.0f"},
+		{"Echo, 1,000/s", "p99 in us", of(func(r result.Run) float64 { return r.P99 }), false, 1000, "%.0f"},
+		{"Echo, closed loop", "messages per server CPU second, x bare", throughputRatio, true, .6, "%.2f"},
+		{"Echo, closed loop", "allocations a message", of(func(r result.Run) float64 { return r.AllocsPerMsg }), false, 4, "%.2f"},
+		{"Churn", "descriptors, goroutines, clients, rooms left behind", of(leftBehind), false, 0, "%.0f"},
+		{"One process", "connections", of(func(r result.Run) float64 { return float64(r.Conns) }), true, 100_000, "%.0f"},
+		{"One process", "bytes of RSS a connection after GC, with a room", gcRSS, false, 1331, "%.0f"},
 		{"One process", "deliveries of a broadcast to all", of(func(r result.Run) float64 {
 			return float64(r.Delivered) / float64(max(r.Sent, 1))
-		}), true, 100_000, "%.0f", nil},
+		}), true, 100_000, "%.0f"},
 	}
-}
-
-// joinedWrites is 90% of a bare write loop over frames joined beforehand.
-func joinedWrites(set string) func([]result.Run) float64 {
-	return func(all []result.Run) float64 {
-		mine := filter(filter(all, inSet(set)), func(r result.Run) bool { return r.Server == "bare-joined" })
-		return .9 * over(mine, all, perCPUSecond)
-	}
-}
-
-// fourFifths is 80% of what the hub does when the same number comes from one publisher.
-func fourFifths(all []result.Run) float64 {
-	mine := filter(filter(all, inSet("Fan-out, 100 queued")), func(r result.Run) bool { return r.Server == hubName })
-	return .8 * over(mine, all, perCPUSecond)
 }
 
 func perCPUSecond(r result.Run, _ []result.Run) float64 { return r.PerCPUSecond }
@@ -88,28 +71,22 @@ func judge(runs []result.Run) (t table, missed int) {
 			if !strings.HasPrefix(set, q.set) || len(mine) == 0 {
 				continue
 			}
-			v, bound, note := over(mine, runs, q.value), q.bound, ""
+			v := over(mine, runs, q.value)
 			if q.bound == 0 { // a count of faults: none may hide behind a median
 				v = 0
 				for _, r := range mine {
 					v += q.value(r, runs)
 				}
 			}
-			if q.limit != nil {
-				if most := q.limit(runs); most > 0 && most < bound {
-					note = fmt.Sprintf(" (this machine's; else "+q.format+")", bound)
-					bound = most
-				}
-			}
 			verdict, sign := "ok", "<="
 			if q.least {
 				sign = ">="
 			}
-			if q.least && v < bound || !q.least && v > bound {
+			if q.least && v < q.bound || !q.least && v > q.bound {
 				verdict = "MISSED"
 				missed++
 			}
-			t.rows = append(t.rows, []string{set, q.text, sign + " " + fmt.Sprintf(q.format, bound) + note, fmt.Sprintf(q.format, v), verdict})
+			t.rows = append(t.rows, []string{set, q.text, sign + " " + fmt.Sprintf(q.format, q.bound), fmt.Sprintf(q.format, v), verdict})
 		}
 	}
 	return t, missed

@@ -380,3 +380,6 @@ func (m *Member) TakeGap() *Gap {
 	m.gap = nil
 	return gap
 }
+
+// PutGap takes back a gap that could not be told.
+func (m *Member) PutGap(gap *Gap) { m.gap = gap }
