@@ -136,12 +136,11 @@ func (h *Hub) identify(r *http.Request) (identity, *refusal) {
 	}
 	claims, err := h.cfg.Verifier.Verify(r.Context(), token)
 	if err != nil {
-		e := h.tokenError(err)
-		status := http.StatusUnauthorized
-		if e.Code == hub.CodeServer {
-			status = http.StatusServiceUnavailable
+		no := &refusal{status: http.StatusUnauthorized, err: h.tokenError(err), label: "auth"}
+		if no.err.Code == hub.CodeServer {
+			no.status, no.retry = http.StatusServiceUnavailable, true
 		}
-		return identity{}, &refusal{status: status, err: e, label: "auth"}
+		return identity{}, no
 	}
 	h.metrics.auth.WithLabelValues("ok").Inc()
 	return identity{id: claims.Subject, claims: claims}, nil
