@@ -124,6 +124,7 @@ type closing struct {
 	code     int
 	reason   string
 	deadline uint32 // ticks
+	eof      bool   // the peer says no more: the rest is to write what waits
 }
 
 // Lock takes the connection's lock: between Lock and Unlock no frame is
@@ -206,6 +207,19 @@ func (c *Conn) abort() {
 	c.closeSocket()
 }
 
+// eof ends a connection whose peer says no more: what waits is still written.
+func (c *Conn) eof() {
+	if c.out == nil {
+		c.abort()
+		return
+	}
+	if c.state == stateOpen {
+		c.leaveOpen(wire.CodeAbnormal, "")
+	}
+	c.closing.eof = true
+	c.updateInterest()
+}
+
 func (c *Conn) leaveOpen(code int, reason string) {
 	c.state = stateClosing
 	c.shard.e.open.Add(1) // for the call of Closed
@@ -261,7 +275,7 @@ func (c *Conn) wantsInput() bool {
 	case stateOpen:
 		return c.hold == 0 && !c.feeding
 	case stateClosing:
-		return true
+		return !c.closing.eof
 	default:
 		return false
 	}

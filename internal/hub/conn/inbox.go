@@ -48,7 +48,7 @@ func (in *inbox) pop() item {
 	in.head++
 	// Moved down now and then, and not only when empty: under lasting load it
 	// never is, and the slice would grow with every message.
-	if in.head == len(in.items) || in.head == inboxMessages {
+	if in.head == len(in.items) || in.head == inboxMessages/2 {
 		n := copy(in.items, in.items[in.head:])
 		clear(in.items[n:])
 		in.items, in.head = in.items[:n], 0
@@ -149,7 +149,7 @@ func (c *Conn) end(it item) {
 	case endFault:
 		c.CloseLocked(it.code, string(it.payload))
 	default:
-		c.abort()
+		c.eof()
 	}
 }
 

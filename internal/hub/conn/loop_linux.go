@@ -155,7 +155,7 @@ func (l *loop) read(c *Conn) (n int) {
 		return 0
 	case c.state == stateClosing: // nothing but the end is of interest
 		if n == 0 {
-			c.closeSocket()
+			c.eof()
 		}
 		return 0
 	case n == 0:

@@ -120,7 +120,10 @@ func (c *Conn) took(n int) {
 		c.flags |= flagDrained
 	}
 	c.out = nil
-	if c.state == stateClosing {
+	switch {
+	case c.state == stateClosing && c.closing.eof:
+		c.closeSocket()
+	case c.state == stateClosing:
 		c.shutdownWrite()
 	}
 }

@@ -88,7 +88,7 @@ func (s *stream) ended(c *Conn) {
 	defer c.Unlock()
 	switch c.state {
 	case stateClosing:
-		c.closeSocket()
+		c.eof()
 	case stateOpen:
 		c.pushLocked(item{end: endAbrupt})
 	}

@@ -117,12 +117,13 @@ func (c *Conn) act(now uint32) {
 	s := c.times()
 	what, _ := c.shard.e.timeouts.due(now, s)
 	if c.hold != 0 && (what == actReadTimeout || what == actPartialTimeout) {
-		// The silence is ours: the socket is not being read. Other limits hold.
+		// The silence is ours: the socket is not being read. The other limits
+		// are looked at in the next tick.
 		c.lastRead.Store(now)
 		if s.partial != 0 {
 			c.partial.CompareAndSwap(s.partial, now)
 		}
-		what, _ = c.shard.e.timeouts.due(now, c.times())
+		return
 	}
 	switch what {
 	case actPing:

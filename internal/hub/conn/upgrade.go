@@ -3,6 +3,7 @@ package conn
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -53,8 +54,16 @@ func Check(r *http.Request) (status int, err error) {
 		return http.StatusUpgradeRequired, errors.New("Sec-WebSocket-Version must be 13")
 	case len(r.Header.Values("Sec-Websocket-Key")) != 1:
 		return http.StatusBadRequest, errors.New("one Sec-WebSocket-Key is needed")
+	case !validKey(r.Header.Get("Sec-Websocket-Key")):
+		return http.StatusBadRequest, errors.New("Sec-WebSocket-Key must be 16 bytes in base64")
 	}
 	return http.StatusSwitchingProtocols, nil
+}
+
+// validKey checks the nonce of a handshake (RFC 6455, section 4.2.1).
+func validKey(key string) bool {
+	nonce, err := base64.StdEncoding.DecodeString(key)
+	return err == nil && len(nonce) == 16
 }
 
 // Upgrade answers the handshake r, and takes the socket over from net/http.

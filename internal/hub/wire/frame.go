@@ -54,7 +54,7 @@ func HeaderSize(n int) int {
 // boundary, and what is not UTF-8 in it is replaced by U+FFFD; a code that must
 // not be sent (such as 1005, 1006 or 1015) gives an empty payload.
 func CloseFrame(code int, reason string) []byte {
-	if !sendable(code) {
+	if !Sendable(code) {
 		return Frame(Close, nil)
 	}
 	reason = strings.ToValidUTF8(reason, "\uFFFD")
@@ -80,7 +80,7 @@ func ParseClose(payload []byte) (code int, reason string, err error) {
 		return 0, "", errClosePayload
 	}
 	code = int(binary.BigEndian.Uint16(payload))
-	if !sendable(code) {
+	if !Sendable(code) {
 		return 0, "", errClosePayload
 	}
 	if !utf8.Valid(payload[2:]) {
@@ -89,8 +89,8 @@ func ParseClose(payload []byte) (code int, reason string, err error) {
 	return code, string(payload[2:]), nil
 }
 
-// sendable tells whether an endpoint may put code into a close frame.
-func sendable(code int) bool {
+// Sendable tells whether an endpoint may put code into a close frame.
+func Sendable(code int) bool {
 	switch {
 	case code >= 1000 && code <= 1014:
 		return code != 1004 && code != CodeNoStatus && code != CodeAbnormal
