@@ -40,10 +40,9 @@ type Config struct {
 	QueryID   string // the query parameter with a client's id; "": none
 	Duplicate Duplicate
 
-	AllowedOrigins   []string
-	TrustedProxies   []netip.Prefix
-	HandshakeTimeout time.Duration
-	Compression      bool
+	AllowedOrigins []string
+	TrustedProxies []netip.Prefix
+	Compression    bool
 
 	MaxConnections    int
 	PerAddress        int     // connections at once from one address

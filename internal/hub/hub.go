@@ -77,7 +77,7 @@ func New(cfg Config) (*Hub, error) {
 		return nil, fmt.Errorf("start engine: %w", err)
 	}
 	h.engine = engine
-	h.upgrader = engine.NewUpgrader([]string{Subprotocol}, cfg.Compression, cfg.HandshakeTimeout)
+	h.upgrader = engine.NewUpgrader([]string{Subprotocol}, cfg.Compression)
 	h.running.Add(1)
 	go h.sweep()
 	return h, nil

@@ -54,7 +54,7 @@ func (s *Session) Message(op wire.Opcode, payload []byte) {
 	switch s.rate.take(int64(now.Sub(h.started)), h.metrics.messageInterval, h.cfg.MessageBurst) {
 	case refused:
 		h.metrics.dropped.WithLabelValues("rate").Inc()
-		s.fail(hub.NewError(hub.CodeRateLimited, "too many messages: at most %g a second", h.cfg.MessagesPerSecond), 0)
+		s.fail(hub.NewError(hub.CodeRateLimited, "too many messages: at most %g a second", h.cfg.MessagesPerSecond), s.requestID(op, payload))
 		return
 	case flooding:
 		s.Close(hub.CloseRate, "too many messages")
@@ -67,6 +67,16 @@ func (s *Session) Message(op wire.Opcode, payload []byte) {
 		s.dispatch(op, payload, now)
 	}
 	h.events.throttle(s)
+}
+
+// requestID returns the id of a message that is not handled, so that whoever
+// waits for an answer gets one; 0 where it has none.
+func (s *Session) requestID(op wire.Opcode, payload []byte) int64 {
+	if s.hub.raw != nil || op != wire.Text {
+		return 0
+	}
+	e, _ := dispatch.ParseEnvelope(payload, s.hub.handlers.Intern) // half of it will do
+	return e.MessageID
 }
 
 func (s *Session) dispatch(op wire.Opcode, payload []byte, now time.Time) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/chenxilol/gohub/internal/hub/conn"
 	"github.com/chenxilol/gohub/internal/hub/dispatch"
@@ -178,8 +179,8 @@ func (h *Hub) connections(ids []string) []*conn.Conn {
 // Publish sends a room_message to a room.
 func (h *Hub) Publish(p sdk.Publication) (sdk.Receipt, error) {
 	switch {
-	case len(p.Content) == 0 || !json.Valid(p.Content):
-		return sdk.Receipt{}, hub.NewError(hub.CodeFormat, "content must be a JSON value")
+	case len(p.Content) == 0 || !json.Valid(p.Content) || !utf8.Valid(p.Content):
+		return sdk.Receipt{}, hub.NewError(hub.CodeFormat, "content must be a JSON value in UTF-8")
 	case h.cfg.Engine.MaxMessage > 0 && len(p.Content) > h.cfg.Engine.MaxMessage:
 		return sdk.Receipt{}, hub.NewError(hub.CodeTooLarge, "content is larger than a message may be (%d bytes)", h.cfg.Engine.MaxMessage)
 	case len(p.IdempotencyKey) > maxName:
@@ -258,6 +259,9 @@ func (h *Hub) Request(ctx context.Context, client, messageType string, data any)
 	raw, err := json.Marshal(data)
 	if err != nil {
 		return nil, fmt.Errorf("encode request %q: %w", messageType, err)
+	}
+	if !utf8.Valid(raw) { // a json.RawMessage, or in one
+		return nil, fmt.Errorf("encode request %q: %w", messageType, hub.ErrNotUTF8)
 	}
 	id := h.requests.Add(1)
 	x := s.more()

@@ -178,6 +178,9 @@ func (s *Session) SendMessage(messageType string, data any, requestID int64) err
 	} else if !dispatch.Valid(raw) {
 		return fmt.Errorf("encode data of %q: not valid JSON", messageType)
 	}
+	if !utf8.Valid(raw) { // a json.RawMessage, or in one
+		return fmt.Errorf("encode data of %q: %w", messageType, hub.ErrNotUTF8)
+	}
 	return s.reply(messageType, requestID, raw)
 }
 
@@ -316,7 +319,7 @@ func (s *Session) Drained() {
 // Close ends the connection with a close frame; a code that must not be sent
 // becomes 1000.
 func (s *Session) Close(code int, reason string) {
-	if code < 1000 || code > 4999 {
+	if !wire.Sendable(code) {
 		code = wire.CodeNormal
 	}
 	s.Conn.Close(code, reason)

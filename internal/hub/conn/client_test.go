@@ -47,12 +47,19 @@ func (srv *server) dial(t testing.TB, header ...string) *client {
 	return c
 }
 
-// shake sends request as it is and reads the answer.
-func (srv *server) shake(t testing.TB, request []byte) *client {
+// knock sends request as it is.
+func (srv *server) knock(t testing.TB, request []byte) *client {
 	t.Helper()
 	nc := srv.dialTCP(t)
 	c := &client{t: t, nc: nc, r: bufio.NewReader(nc)}
 	c.send(request)
+	return c
+}
+
+// shake sends request as it is and reads the answer.
+func (srv *server) shake(t testing.TB, request []byte) *client {
+	t.Helper()
+	c := srv.knock(t, request)
 	var err error
 	if c.response, err = http.ReadResponse(c.r, nil); err != nil {
 		t.Fatalf("read handshake: %v", err)

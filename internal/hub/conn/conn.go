@@ -97,6 +97,7 @@ type Conn struct {
 	armed   uint8 // what the loop waits for: armRead, armWrite
 	reading bool  // somebody owns the parser
 	feeding bool  // it is feedBacklog, and the socket must not be read
+	corked  bool  // nothing is written: the answer to the handshake comes first
 	deflate bool  // permessage-deflate was negotiated
 	flags   uint8 // notify, drained: calls owed to h when mu is released
 
@@ -325,7 +326,8 @@ func (c *Conn) QueuedLocked() int {
 type Socket struct {
 	nc          net.Conn // nil: fd
 	fd          int
-	carry       []byte // bytes that came behind the handshake
+	answer      []byte // to the handshake
+	carry       []byte // bytes that came behind it
 	Subprotocol string // the one selected, or ""
 	Deflate     bool   // permessage-deflate was negotiated
 }

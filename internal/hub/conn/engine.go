@@ -192,6 +192,7 @@ func (e *Engine) Start(c *Conn, h Handler, s *Socket, opened func()) error {
 		return err
 	}
 	opened()
+	c.uncork()
 	r := e.readers.Get().(*reader)
 	r.feed(c, s.carry)
 	e.readers.Put(r)
@@ -223,6 +224,7 @@ func (e *Engine) register(c *Conn, s *Socket) error {
 		}
 	}
 	e.open.Add(1)
+	c.cork(s.answer)
 	c.shard.wheel.schedule(c, c.nextCheck(now))
 	return nil
 }

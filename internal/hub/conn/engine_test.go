@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"testing"
 
@@ -24,15 +25,12 @@ func TestEngineClose(t *testing.T) {
 			done := make(chan error, 1)
 			go func() { done <- srv.engine.Close(ctx) }()
 			eventually(t, "Start is refused", func() bool {
-				c := srv.shake(t, []byte(handshake()))
-				select {
-				case s := <-srv.sessions: // came before Close
-					sessions = append(sessions, s)
-					return false
-				default:
-					_, _, err := c.read()
-					return err != nil
+				c := srv.knock(t, []byte(handshake()))
+				if _, err := http.ReadResponse(c.r, nil); err != nil {
+					return true // an end instead of an answer
 				}
+				sessions = append(sessions, get(t, srv.sessions)) // came before Close
+				return false
 			})
 			select {
 			case err := <-done:
@@ -66,7 +64,7 @@ func TestEngineClose(t *testing.T) {
 func TestEngineCloseWhileOpening(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	srv := serve(t, options{opened: func(*session) { close(entered); <-release }})
-	srv.dial(t)
+	srv.knock(t, []byte(handshake()))
 	get(t, entered)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

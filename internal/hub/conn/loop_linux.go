@@ -228,7 +228,7 @@ func (c *Conn) updateInterest() {
 		want |= armRead
 		ev.Events |= unix.EPOLLIN
 	}
-	if c.out != nil {
+	if c.out != nil && !c.corked {
 		want |= armWrite
 		ev.Events |= unix.EPOLLOUT
 	}

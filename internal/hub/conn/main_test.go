@@ -120,7 +120,7 @@ func serve(t testing.TB, o options) *server {
 	if srv.opened == nil {
 		srv.opened = func(*session) {}
 	}
-	up := engine.NewUpgrader(o.subprotocols, o.deflate, 10*time.Second)
+	up := engine.NewUpgrader(o.subprotocols, o.deflate)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if status, err := conn.Check(r); err != nil {
 			http.Error(w, err.Error(), status)

@@ -24,7 +24,7 @@ func (c *Conn) WriteLocked(frame []byte) error {
 	if c.out == nil {
 		return c.put(frame)
 	}
-	if limit := c.shard.e.cfg.SendQueueBytes; limit > 0 && c.out.bytes+len(frame) > limit {
+	if limit := c.shard.e.cfg.SendQueueBytes; limit > 0 && c.out.bytes+len(frame) > limit && !c.corked {
 		c.out.refused = true
 		return ErrSlow
 	}
@@ -70,6 +70,37 @@ func (c *Conn) put(frame []byte) error {
 	}
 	c.queue(frame)
 	return nil
+}
+
+// cork queues the answer to the handshake and holds everything back behind it
+// until uncork: whoever sees the answer is known to the hub by then.
+func (c *Conn) cork(answer []byte) {
+	c.corked = true
+	c.out = &outbox{moved: c.shard.now()}
+	c.queue(answer)
+}
+
+func (c *Conn) uncork() {
+	c.mu.Lock()
+	defer c.Unlock()
+	c.corked = false
+	if c.stream != nil && c.out != nil {
+		c.stream.startWriter(c)
+		return
+	}
+	for c.out != nil {
+		frame := c.out.frames[0]
+		n, err := writeFD(c.fd, frame)
+		if err != nil {
+			c.abort()
+			return
+		}
+		c.took(n)
+		if n < len(frame) {
+			break
+		}
+	}
+	c.updateInterest()
 }
 
 // startOutbox makes frame the first to wait for the socket.

@@ -20,21 +20,19 @@ import (
 type Upgrader struct {
 	up      websocket.Upgrader
 	deflate bool
-	timeout time.Duration
 	events  bool // sockets go to the event loop where they can
 }
 
 // NewUpgrader returns an upgrader for e's connections, that selects the first
 // of subprotocols a client offers, and permessage-deflate if deflate is set.
-// timeout bounds the writing of the answer.
-func (e *Engine) NewUpgrader(subprotocols []string, deflate bool, timeout time.Duration) *Upgrader {
+func (e *Engine) NewUpgrader(subprotocols []string, deflate bool) *Upgrader {
 	return &Upgrader{
 		up: websocket.Upgrader{
 			Subprotocols: subprotocols, EnableCompression: deflate,
 			ReadBufferSize: 128, WriteBufferSize: 128, WriteBufferPool: new(sync.Pool),
 			CheckOrigin: func(*http.Request) bool { return true }, // the caller has checked it
 		},
-		deflate: deflate, timeout: timeout, events: !e.cfg.Goroutines,
+		deflate: deflate, events: !e.cfg.Goroutines,
 	}
 }
 
@@ -66,9 +64,9 @@ func validKey(key string) bool {
 	return err == nil && len(nonce) == 16
 }
 
-// Upgrade answers the handshake r, and takes the socket over from net/http.
-// After an error the request has been answered. The caller passes the Socket
-// to Start.
+// Upgrade takes the socket of the handshake r over from net/http. The caller
+// passes the Socket to Start, which answers the handshake; after an error the
+// request has been answered already.
 func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Socket, error) {
 	answer := &answer{ResponseWriter: w}
 	up := u.up
@@ -82,17 +80,8 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Socket, err
 		http.Error(w, "the server cannot take over this connection", http.StatusInternalServerError)
 		return nil, fmt.Errorf("take over connection: %w", err)
 	}
-	deadline := time.Time{}
-	if u.timeout > 0 {
-		deadline = time.Now().Add(u.timeout)
-	}
-	_ = nc.SetDeadline(deadline)
-	if _, err := nc.Write(answer.mem.sent.Bytes()); err != nil {
-		_ = nc.Close()
-		return nil, fmt.Errorf("answer handshake: %w", err)
-	}
-	_ = nc.SetDeadline(time.Time{})
 	s := &Socket{
+		answer:      answer.mem.sent.Bytes(),
 		Subprotocol: ws.Subprotocol(),
 		Deflate:     bytes.Contains(answer.mem.sent.Bytes(), []byte("permessage-deflate")),
 	}

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chenxilol/gohub/internal/hub/conn"
 )
@@ -145,7 +144,7 @@ func TestUpgradeWithoutASocket(t *testing.T) {
 	r.Header.Set("Sec-Websocket-Version", "13")
 	r.Header.Set("Sec-Websocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 	w := httptest.NewRecorder()
-	if s, err := engine.NewUpgrader(nil, false, time.Second).Upgrade(w, r); err == nil || s != nil || w.Code != http.StatusInternalServerError {
+	if s, err := engine.NewUpgrader(nil, false).Upgrade(w, r); err == nil || s != nil || w.Code != http.StatusInternalServerError {
 		t.Errorf("got %v, %v, status %d", s, err, w.Code)
 	}
 }

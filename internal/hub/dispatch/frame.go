@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/chenxilol/gohub/internal/hub/wire"
 	"github.com/chenxilol/gohub/pkg/hub"
@@ -90,7 +91,7 @@ func ErrorFrame(err error, nowMillis, requestID int64) []byte {
 		RequestID int64  `json:"request_id"`
 		Details   any    `json:"details,omitempty"`
 	}{e.Code, e.Message, requestID, e.Details})
-	if encodeErr != nil { // the details cannot be encoded: the error goes without
+	if encodeErr != nil || !utf8.Valid(data) { // the details cannot be encoded: the error goes without
 		data, _ = json.Marshal(map[string]any{"code": e.Code, "message": e.Message, "request_id": requestID})
 	}
 	return Frame("error", data, nowMillis, 0, requestID)

@@ -10,7 +10,6 @@ import (
 	"os"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -47,7 +46,7 @@ func newSinks(b *testing.B) *sinks {
 	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		b.Fatal(err)
 	}
-	s.upgrader = s.engine.NewUpgrader(nil, false, time.Minute)
+	s.upgrader = s.engine.NewUpgrader(nil, false)
 	b.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()

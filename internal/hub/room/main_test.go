@@ -94,7 +94,7 @@ func serve(t testing.TB, o options) *server {
 	srv := &server{engine: engine, accepted: make(chan *session), onText: o.onText}
 	srv.fan = room.NewFanOut(time.Now, nil)
 	srv.rooms = room.NewRegistry(srv.fan, "epoch", o.rule, o.limits)
-	up := engine.NewUpgrader(nil, true, patience)
+	up := engine.NewUpgrader(nil, true)
 	srv.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sock, err := up.Upgrade(w, r)
 		if err != nil {

@@ -134,35 +134,40 @@ func (g *Registry) Len() int {
 // then.
 func (g *Registry) Join(m *Member, id, since string, create func() (Spec, error)) (j Joined, created *Room, err error) {
 	for {
-		r, err := g.Get(id)
-		if err != nil {
-			if r, created, err = g.createToJoin(id, create); err != nil {
-				return j, nil, err
-			}
+		var ok bool
+		if r, missing := g.Get(id); missing == nil {
+			j, ok, err = r.join(m, since, g.fan.Now())
+		} else {
+			j, created, ok, err = g.createToJoin(m, id, since, create)
 		}
-		j, ok, err := r.join(m, since, g.fan.Now())
 		if ok {
 			return j, created, err
 		}
-		created = nil // deleted in between: again
+		// Made or deleted in between: again.
 	}
 }
 
-func (g *Registry) createToJoin(id string, create func() (Spec, error)) (r, created *Room, err error) {
+// createToJoin makes the room id with m in it, in one step: nobody else can
+// come, and be the last to go, before the one who made it. ok is false where
+// there is a room by now.
+func (g *Registry) createToJoin(m *Member, id, since string, create func() (Spec, error)) (j Joined, created *Room, ok bool, err error) {
 	if create == nil {
-		return nil, nil, errNotFound
+		return j, nil, true, errNotFound
 	}
 	spec, err := create()
 	if err != nil {
-		return nil, nil, err
+		return j, nil, true, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if r := g.rooms[id]; r != nil {
-		return r, nil, nil
+	if g.rooms[id] != nil {
+		return j, nil, false, nil
 	}
-	r, err = g.create(spec)
-	return r, r, err
+	if created, err = g.create(spec); err != nil {
+		return j, nil, true, err
+	}
+	j, ok, err = created.join(m, since, g.fan.Now())
+	return j, created, ok, err
 }
 
 // Leave takes m out of its room; the caller holds m's connection lock. It
