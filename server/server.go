@@ -159,7 +159,7 @@ func (s *Server) hubConfig() (corehub.Config, error) {
 		Verifier: s.verifier, TokenLeeway: max(o.JWTLeeway, 0), AllowAnonymous: o.AllowAnonymous, Anonymous: o.AnonymousPermissions,
 		QueryID: queryID(o), Duplicate: duplicatePolicy(o.DuplicateID),
 		AllowedOrigins: o.AllowedOrigins, TrustedProxies: proxies,
-		HandshakeTimeout: max(o.HandshakeTimeout, 0), Compression: o.Compression,
+		Compression:    o.Compression,
 		MaxConnections: max(o.MaxConnections, 0), PerAddress: max(o.RateLimit.ConnectionsPerAddress, 0),
 		ConnectsPerSecond: float64(max(o.RateLimit.ConnectsPerSecondPerAddress, 0)),
 		MessagesPerSecond: float64(max(o.RateLimit.MessagesPerSecond, 0)), MessageBurst: max(o.RateLimit.Burst, 1),

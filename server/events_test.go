@@ -1,0 +1,444 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/chenxilol/gohub/hubtest"
+	"github.com/chenxilol/gohub/pkg/auth"
+	"github.com/chenxilol/gohub/pkg/hub"
+	"github.com/chenxilol/gohub/pkg/sdk"
+	"github.com/chenxilol/gohub/server"
+)
+
+// eventTypes are all of them.
+var eventTypes = []sdk.EventType{
+	sdk.EventClientConnected, sdk.EventClientDisconnected, sdk.EventClientMessage, sdk.EventClientError,
+	sdk.EventRoomCreated, sdk.EventRoomDeleted, sdk.EventRoomJoined, sdk.EventRoomLeft, sdk.EventRoomMessage,
+}
+
+// eventLog takes events.
+type eventLog chan sdk.Event
+
+// listen adds listeners for types, all of them by default.
+func (l eventLog) listen(types ...sdk.EventType) func(*server.Server) {
+	if len(types) == 0 {
+		types = eventTypes
+	}
+	return func(s *server.Server) {
+		for _, typ := range types {
+			s.On(typ, func(_ context.Context, ev sdk.Event) error {
+				l <- ev
+				return nil
+			})
+		}
+	}
+}
+
+// next returns the next event.
+func (l eventLog) next(t *testing.T) sdk.Event {
+	t.Helper()
+	select {
+	case ev := <-l:
+		return ev
+	case <-time.After(hubtest.Timeout):
+		t.Fatalf("no event for %v", hubtest.Timeout)
+		return sdk.Event{}
+	}
+}
+
+// want checks the next events, but for their times, which must be now and in
+// order, and the errors, whose code it compares.
+func (l eventLog) want(t *testing.T, events ...sdk.Event) {
+	t.Helper()
+	last := time.Now().Add(-time.Minute)
+	for i, want := range events {
+		got := l.next(t)
+		if got.Time.Before(last) || time.Since(got.Time) > time.Minute {
+			t.Errorf("event %d is of %v, want %v to now", i, got.Time, last)
+		}
+		last = got.Time
+		if e, ok := asHubError(got.Err); got.Err != nil && (!ok || e.Code != got.Code) || (got.Err != nil) != (got.Type == sdk.EventClientError) {
+			t.Errorf("event %d: code %d of %v", i, got.Code, got.Err)
+		}
+		got.Time, got.Err = time.Time{}, nil
+		slices.Sort(got.Rooms)
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("event %d\ngot  %+v (message %s)\nwant %+v (message %s)", i, got, got.Message, want, want.Message)
+		}
+	}
+}
+
+// TestEvents follows a client from its connecting to its end.
+func TestEvents(t *testing.T) {
+	log := make(eventLog, 100)
+	srv := start(t, queryIDs, log.listen())
+	c := srv.Dial(t, hubtest.ID("me"))
+	of := func(typ sdk.EventType, room string) sdk.Event {
+		return sdk.Event{Type: typ, ClientID: "me", RoomID: room}
+	}
+	says := func(text string) sdk.Event {
+		raw(c, text)
+		return sdk.Event{Type: sdk.EventClientMessage, ClientID: "me", Message: []byte(text)}
+	}
+	log.want(t, of(sdk.EventClientConnected, ""))
+	log.want(t, says(`{"message_type":"join_room","data":{"room_id":"r"}}`), of(sdk.EventRoomCreated, "r"), of(sdk.EventRoomJoined, "r"))
+	message := of(sdk.EventRoomMessage, "r")
+	message.Message = []byte(`{"a": 1}`)
+	log.want(t, says(`{"message_type":"room_message","data":{"room_id":"r","content":{"a": 1}}}`), message)
+	for text, code := range map[string]int{`{"message_type":"dance"}`: 1001, `{"message_type":"ping","message_id":"x"}`: 1002, `no JSON`: 1001} {
+		failed := of(sdk.EventClientError, "")
+		failed.Code = code
+		log.want(t, says(text), failed)
+	}
+	log.want(t, says(`{"message_type":"leave_room","data":{"room_id":"r"}}`), of(sdk.EventRoomLeft, "r"), of(sdk.EventRoomDeleted, "r"))
+	log.want(t, says(`{"message_type":"create_room","data":{"room_id":"x"}}`), of(sdk.EventRoomCreated, "x"))
+	log.want(t, says(`{"message_type":"join_room","data":{"room_id":"x"}}`), of(sdk.EventRoomJoined, "x"))
+	log.want(t, says(`{"message_type":"delete_room","data":{"room_id":"x"}}`), of(sdk.EventRoomLeft, "x"), of(sdk.EventRoomDeleted, "x"))
+	log.want(t, says(`{"message_type":"join_room","data":{"room_id":"b"}}`), of(sdk.EventRoomCreated, "b"), of(sdk.EventRoomJoined, "b"))
+	log.want(t, says(`{"message_type":"create_room","data":{"room_id":"a"}}`), of(sdk.EventRoomCreated, "a"))
+	log.want(t, says(`{"message_type":"join_room","data":{"room_id":"a"}}`), of(sdk.EventRoomJoined, "a"))
+	c.Close()
+	gone := of(sdk.EventClientDisconnected, "")
+	gone.Rooms, gone.Code = []string{"a", "b"}, 1000
+	log.want(t, gone, of(sdk.EventRoomDeleted, "b")) // the explicit one stays
+}
+
+// TestEventsOfTheServer are caused by no client.
+func TestEventsOfTheServer(t *testing.T) {
+	log := make(eventLog, 100)
+	srv := start(t, queryIDs, log.listen())
+	srv.Dial(t, hubtest.ID("me"))
+	log.want(t, sdk.Event{Type: sdk.EventClientConnected, ClientID: "me"})
+	for _, err := range []error{
+		srv.SDK().CreateRoom("r", "", 0),
+		srv.SDK().BroadcastToRoom("r", []byte("text")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := srv.SDK().Publish(sdk.Publication{Room: "r", SenderID: "somebody", Content: json.RawMessage("1")}); err != nil {
+		t.Fatal(err)
+	}
+	log.want(t,
+		sdk.Event{Type: sdk.EventRoomCreated, RoomID: "r"},
+		sdk.Event{Type: sdk.EventRoomMessage, RoomID: "r", Message: []byte("text")},
+		sdk.Event{Type: sdk.EventRoomMessage, RoomID: "r", Message: []byte("1")},
+	)
+	if err := errors.Join(srv.SDK().JoinRoom("r", "me"), srv.SDK().LeaveRoom("r", "me"), srv.SDK().JoinRoom("r", "me")); err != nil {
+		t.Fatal(err)
+	}
+	log.want(t,
+		sdk.Event{Type: sdk.EventRoomJoined, RoomID: "r", ClientID: "me"},
+		sdk.Event{Type: sdk.EventRoomLeft, RoomID: "r", ClientID: "me"},
+		sdk.Event{Type: sdk.EventRoomJoined, RoomID: "r", ClientID: "me"},
+	)
+	if err := srv.SDK().DeleteRoom("r"); err != nil {
+		t.Fatal(err)
+	}
+	// Two queues: the client's and the server's own.
+	a, b := log.next(t), log.next(t)
+	if a.Type == sdk.EventRoomDeleted {
+		a, b = b, a
+	}
+	if a.Type != sdk.EventRoomLeft || a.ClientID != "me" || b.Type != sdk.EventRoomDeleted || b.ClientID != "" || b.RoomID != "r" {
+		t.Errorf("%+v and %+v", a, b)
+	}
+}
+
+// TestDisconnectedEvent tells why.
+func TestDisconnectedEvent(t *testing.T) {
+	log := make(eventLog, 100)
+	srv := start(t, queryIDs, log.listen(sdk.EventClientDisconnected))
+	closing := func(code int, reason string) func(*hubtest.Client) {
+		return func(c *hubtest.Client) {
+			_ = c.Conn().WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(time.Second))
+		}
+	}
+	for name, tt := range map[string]struct {
+		end    func(*hubtest.Client)
+		code   int
+		reason string
+	}{
+		"client closes":     {closing(1000, "bye"), 1000, "bye"},
+		"with its own code": {closing(4567, "é"), 4567, "é"},
+		"without a code":    {closing(1005, ""), 1005, ""},
+		"client drops":      {func(c *hubtest.Client) { c.Drop() }, 1006, ""},
+		"SDK":               {func(*hubtest.Client) { _ = srv.SDK().DisconnectClient("me", 4321, "go") }, 4321, "go"},
+		"replaced":          {func(*hubtest.Client) { srv.Dial(t, hubtest.ID("me")) }, 4009, "replaced by a newer connection with the same id"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.end(dialKnown(t, srv, "me"))
+			ev := log.next(t)
+			if ev.ClientID != "me" || ev.Code != tt.code || tt.reason != "" && ev.Reason != tt.reason || len(ev.Rooms) != 0 {
+				t.Errorf("%+v, want %d %q", ev, tt.code, tt.reason)
+			}
+			if srv.SDK().DisconnectClient("me", 1000, "") == nil {
+				log.next(t)
+			}
+		})
+	}
+}
+
+// TestEventClaims: events carry the claims of the client's token.
+func TestEventClaims(t *testing.T) {
+	const secret = "a secret of at least thirty-two bytes"
+	log := make(eventLog, 100)
+	srv := start(t, server.Options{EnableAuth: true, JWTSecretKey: secret}, log.listen(sdk.EventClientConnected, sdk.EventClientDisconnected))
+	issuer, err := auth.NewIssuer(auth.IssuerConfig{SecretKey: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := issuer.Issue(auth.TokenClaims{Subject: "alice", Permissions: []auth.Permission{auth.PermJoinRoom}}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Dial(t, hubtest.Token(token)).Close()
+	for range 2 {
+		ev := log.next(t)
+		if ev.ClientID != "alice" || ev.Claims == nil || ev.Claims.Subject != "alice" || !ev.Claims.HasPermission(auth.PermJoinRoom) {
+			t.Errorf("%+v with %+v", ev, ev.Claims)
+		}
+	}
+}
+
+// TestListenersComeAndGo while the server runs.
+func TestListenersComeAndGo(t *testing.T) {
+	srv := start(t, server.Options{})
+	c := srv.Dial(t)
+	first, second := make(eventLog, 100), make(eventLog, 100)
+	to := func(l eventLog) func(context.Context, sdk.Event) error {
+		return func(_ context.Context, ev sdk.Event) error { l <- ev; return nil }
+	}
+	removeFirst := srv.On(sdk.EventClientMessage, to(first))
+	removeSecond := srv.On(sdk.EventClientMessage, to(second))
+	twice := srv.On(sdk.EventClientMessage, to(second))
+	c.Silent()
+	for _, l := range []eventLog{first, second, second} {
+		if ev := l.next(t); ev.Type != sdk.EventClientMessage {
+			t.Errorf("%+v", ev)
+		}
+	}
+	removeFirst()
+	removeFirst() // does nothing
+	twice()
+	c.Silent()
+	second.next(t)
+	removeSecond()
+	c.Silent()
+	last := make(eventLog, 1)
+	srv.On(sdk.EventClientMessage, to(last))
+	c.Silent()
+	last.next(t)
+	if len(first)+len(second) != 0 {
+		t.Errorf("%d and %d events for listeners that were removed", len(first), len(second))
+	}
+}
+
+// TestBlockedListener: a listener that does not return holds up no other
+// client, and its own only when 256 events wait.
+func TestBlockedListener(t *testing.T) {
+	const waiting, messages = 256, 1000
+	var handled atomic.Int64
+	release := make(chan struct{})
+	var seen []int
+	opts := queryIDs
+	opts.RateLimit.MessagesPerSecond = -1
+	done := make(chan struct{})
+	srv := start(t, opts, func(s *server.Server) {
+		s.On(sdk.EventClientMessage, func(_ context.Context, ev sdk.Event) error {
+			if ev.ClientID != "slow" || !strings.Contains(string(ev.Message), "count") {
+				return nil
+			}
+			<-release
+			var m struct{ Data int }
+			if err := json.Unmarshal(ev.Message, &m); err != nil {
+				return err
+			}
+			if seen = append(seen, m.Data); len(seen) == messages {
+				close(done)
+			}
+			return nil
+		})
+		_ = s.RegisterHandler("count", func(ctx context.Context, c *hub.Client, data json.RawMessage) error {
+			handled.Add(1)
+			return c.Reply(ctx, "counted", data)
+		})
+	})
+	c := dialEach(t, srv, "slow", "other")
+	for i := range messages {
+		c[0].Send("count", i)
+	}
+	for begin := time.Now(); handled.Load() < waiting; c[1].Silent() {
+		if time.Since(begin) > hubtest.Timeout {
+			t.Fatalf("only %d messages handled", handled.Load())
+		}
+	}
+	for range 200 {
+		c[1].Silent()
+	}
+	if n := handled.Load(); n > waiting+2 {
+		t.Errorf("%d messages handled while %d events may wait", n, waiting)
+	}
+	close(release)
+	for i := range messages {
+		if got := into[int](t, c[0].Expect("counted")); got != i {
+			t.Fatalf("answer %d came in place of %d", got, i)
+		}
+	}
+	<-done
+	for i, n := range seen {
+		if n != i {
+			t.Fatalf("event %d came in place of %d", n, i)
+		}
+	}
+}
+
+// metric returns the value of a metric without labels.
+func metric(t *testing.T, srv *hubtest.Server, name string) float64 {
+	t.Helper()
+	resp, err := http.Get(srv.URL("http") + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			f, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
+// TestListenersThatFail disturb neither the client nor other listeners.
+func TestListenersThatFail(t *testing.T) {
+	log := make(eventLog, 100)
+	srv := start(t, server.Options{}, func(s *server.Server) {
+		s.On(sdk.EventClientMessage, func(context.Context, sdk.Event) error { panic("listener") })
+		s.On(sdk.EventClientMessage, func(context.Context, sdk.Event) error { return errors.New("failed") })
+	}, log.listen(sdk.EventClientMessage))
+	c := srv.Dial(t)
+	for range 3 {
+		c.Silent()
+		log.next(t)
+	}
+	if n := metric(t, srv, "gohub_panics_total"); n != 3 {
+		t.Errorf("%v panics counted, want 3", n)
+	}
+}
+
+// TestEventsAreNotLost while clients come and go.
+func TestEventsAreNotLost(t *testing.T) {
+	const clients, rounds = 8, 10
+	var count [9]atomic.Int64
+	var rooms atomic.Int64 // that clients were in when they left
+	gone := make(chan struct{}, clients*rounds)
+	srv := start(t, server.Options{}, func(s *server.Server) {
+		for i, typ := range eventTypes {
+			s.On(typ, func(_ context.Context, ev sdk.Event) error {
+				count[i].Add(1)
+				if typ == sdk.EventClientDisconnected {
+					rooms.Add(int64(len(ev.Rooms)))
+					gone <- struct{}{}
+				}
+				return nil
+			})
+		}
+	})
+	of := func(typ sdk.EventType) int64 { return count[slices.Index(eventTypes, typ)].Load() }
+	for range rounds {
+		var batch []*hubtest.Client
+		for i := range clients {
+			c := srv.Dial(t)
+			for _, room := range []string{"common", "other", fmt.Sprint("own", i)} {
+				c.Send("join_room", fields{"room_id": room})
+			}
+			c.Send("leave_room", fields{"room_id": "common"})
+			batch = append(batch, c)
+		}
+		for _, c := range batch {
+			c.Request("ping", nil) // all has been handled
+			c.Drop()
+		}
+	}
+	for range clients * rounds {
+		<-gone
+	}
+	srv.Dial(t).Close()
+	<-gone
+	if err := srv.Shutdown(t.Context()); err != nil { // waits for the listeners
+		t.Fatal(err)
+	}
+	const total = clients*rounds + 1
+	if c, d := of(sdk.EventClientConnected), of(sdk.EventClientDisconnected); c != total || d != total {
+		t.Errorf("%d connected, %d disconnected, want %d", c, d, total)
+	}
+	if j, l := of(sdk.EventRoomJoined), of(sdk.EventRoomLeft); j != 3*clients*rounds || l != clients*rounds || rooms.Load() != j-l {
+		t.Errorf("%d joined, %d left, %d were in rooms at their end", j, l, rooms.Load())
+	}
+	if c, d := of(sdk.EventRoomCreated), of(sdk.EventRoomDeleted); c != d || c < clients*rounds {
+		t.Errorf("%d created, %d deleted", c, d)
+	}
+	if m := of(sdk.EventClientMessage); m != 5*clients*rounds {
+		t.Errorf("%d messages, want %d", m, 5*clients*rounds)
+	}
+}
+
+// TestRoomEventsPair: a room that several clients make and leave at the same
+// time is created as often as it is deleted.
+func TestRoomEventsPair(t *testing.T) {
+	var created, deleted atomic.Int64
+	opts := queryIDs
+	opts.RateLimit.MessagesPerSecond = -1
+	srv := start(t, opts, func(s *server.Server) {
+		s.On(sdk.EventRoomCreated, func(context.Context, sdk.Event) error { created.Add(1); return nil })
+		s.On(sdk.EventRoomDeleted, func(context.Context, sdk.Event) error { deleted.Add(1); return nil })
+	})
+	const rounds = 150
+	c := dialEach(t, srv, "a", "b", "c", "d")
+	for range rounds {
+		for _, x := range c {
+			x.Send("join_room", fields{"room_id": "room"})
+			x.Send("leave_room", fields{"room_id": "room"})
+		}
+	}
+	for _, x := range c {
+		for range rounds {
+			x.Expect("room_joined")
+			x.Expect("room_left")
+		}
+	}
+	if n := srv.SDK().GetRoomCount(); n != 0 {
+		t.Errorf("%d rooms left over", n)
+	}
+	if err := srv.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if created.Load() != deleted.Load() {
+		t.Errorf("%d created, %d deleted", created.Load(), deleted.Load())
+	}
+}
