@@ -96,7 +96,7 @@ func (c *Client) ReplyError(ctx context.Context, err error) error {
 }
 
 // Close ends the connection with a close frame: what is queued is sent first.
-// code is 1000 to 4999 (RFC 6455, section 7.4), any other is sent as 1000;
+// code is one that may be sent (RFC 6455, section 7.4), any other becomes 1000;
 // reason is cut at 123 bytes. It returns at once, and does nothing when the
 // connection is closed already.
 func (c *Client) Close(code int, reason string) { c.s.Close(code, reason) }

@@ -179,7 +179,8 @@ func (s *SDK) HasRoomPermission(client string, p auth.Permission, room string) b
 // answer: a message with the same number as request_id. It returns the
 // answer's data; an answer of message_type "error" becomes a *hub.Error. When
 // ctx ends first the error wraps ctx.Err(); a client that leaves is
-// hub.CodeClientOffline.
+// hub.CodeClientOffline. A handler must not ask its own client: messages of a
+// client come one at a time, so that the answer would wait for the handler.
 func (s *SDK) Request(ctx context.Context, client, messageType string, data any) (json.RawMessage, error) {
 	return s.h.Request(ctx, client, messageType, data)
 }
