@@ -21,7 +21,7 @@ run() { # run NAME packages... -- flags...: print a tally, keep the events
 
 # passed NAME: the tests that passed, one a line.
 passed() {
-	sed -nE 's/.*"Action":"pass","Package":"([^"]*)","Test":"([^"]*)".*/\1 \2/p' "$OUT/$1.json" | sort
+	sed -nE 's/.*"Action":"pass","Package":"([^"]*)","Test":"(([^"\\]|\\.)*)".*/\1 \2/p' "$OUT/$1.json" | sort
 }
 
 status=0

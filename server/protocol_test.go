@@ -380,7 +380,7 @@ func TestRefusedData(t *testing.T) {
 			if id != 0 {
 				withID = fmt.Sprintf(`,"message_id":%d`, id)
 			}
-			t.Run(fmt.Sprintf("%s %.40s %d", tt.send, tt.data, id), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s %.40s request=%t", tt.send, tt.data, id != 0), func(t *testing.T) {
 				raw(c, fmt.Sprintf(`{"message_type":%q%s%s}`, tt.send, data, withID))
 				wantMessage(t, c.NextFrame(), "error", fmt.Sprintf(`{"code":%d,"message":%q,"request_id":%d}`, tt.code, tt.message, id), id)
 				c.Silent()

@@ -11,9 +11,6 @@ import (
 	"os"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
-	"github.com/chenxilol/gohub/internal/page"
 	"github.com/chenxilol/gohub/pkg/config"
 	"github.com/chenxilol/gohub/server"
 )
@@ -40,12 +37,13 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 			return exitUsage
 		}
 	}
-	f, err := parseFlags(args, stdout, stderr)
+	f, err := parseFlags(args)
 	if errors.Is(err, flag.ErrHelp) {
+		writeHelp(stdout)
 		return exitOK
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "hub: %v\n", err)
+		fmt.Fprintf(stderr, "hub: %v (see hub --help)\n", err)
 		return exitUsage
 	}
 	if f.version {
@@ -57,9 +55,13 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 
 // run does what the flags say.
 func (f *flags) run(environ []string, stdout, stderr io.Writer) int {
+	// Before the errors: a misspelt name is often the reason for them.
+	for _, name := range config.UnknownEnv(environ) {
+		fmt.Fprintf(stderr, "hub: warning: %s is no variable of the hub\n", name)
+	}
 	cfg, err := f.config(environ)
 	if err == nil && !f.printConfig {
-		err = cfg.Validate()
+		err = check(cfg)
 	}
 	if err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
@@ -67,81 +69,17 @@ func (f *flags) run(environ []string, stdout, stderr io.Writer) int {
 		}
 		return exitError
 	}
-	for _, name := range config.UnknownEnv(environ) {
-		fmt.Fprintf(stderr, "hub: warning: %s is no variable of the hub\n", name)
-	}
 	switch {
 	case f.printConfig:
-		return printConfig(cfg, stdout, stderr)
+		err = printConfig(cfg, stdout)
 	case f.checkConfig:
 		fmt.Fprintln(stdout, "configuration is valid")
-		return exitOK
+	default:
+		err = serve(cfg, f.page)
 	}
-	if err := serve(cfg, f.page); err != nil {
+	if err != nil {
 		fmt.Fprintf(stderr, "hub: %v\n", err)
 		return exitError
 	}
 	return exitOK
-}
-
-// config puts the configuration together: defaults, file, environment, flags,
-// the later ones winning.
-func (f *flags) config(environ []string) (config.Config, error) {
-	env := newVariables(environ)
-	cfg, err := server.LoadConfig(config.Config{}, server.Source{File: f.file, Lookup: env.lookup})
-	if err != nil {
-		return cfg, err
-	}
-	for _, s := range f.set {
-		if err := config.Set(&cfg, s.path, s.text); err != nil {
-			return cfg, fmt.Errorf("flag --%s: %w", s.flag, err)
-		}
-	}
-	return cfg, nil
-}
-
-func printConfig(cfg config.Config, stdout, stderr io.Writer) int {
-	out, err := yaml.Marshal(cfg.Effective().Redacted())
-	if err != nil {
-		fmt.Fprintf(stderr, "hub: print config: %v\n", err)
-		return exitError
-	}
-	fmt.Fprintf(stdout, "%s", out)
-	return exitOK
-}
-
-// serve runs the hub until a signal.
-func serve(cfg config.Config, withPage bool) error {
-	s, err := server.NewServer(server.OptionsFromConfig(cfg))
-	if err != nil {
-		return err
-	}
-	if withPage {
-		s.Handle("/", page.Handler(func() page.Stats {
-			x := s.Stats()
-			return page.Stats{
-				Clients: x.Clients, Rooms: x.Rooms, MessagesReceived: x.MessagesReceived, MessagesSent: x.MessagesSent,
-				Node: s.Node(), Version: server.Version(), UptimeSeconds: int64(x.Uptime.Seconds()),
-			}
-		}))
-	}
-	return s.Start()
-}
-
-// variables is an environment.
-type variables map[string]string
-
-func newVariables(environ []string) variables {
-	v := make(variables, len(environ))
-	for _, entry := range environ {
-		if name, value, ok := strings.Cut(entry, "="); ok {
-			v[name] = value
-		}
-	}
-	return v
-}
-
-func (v variables) lookup(name string) (string, bool) {
-	value, ok := v[name]
-	return value, ok
 }

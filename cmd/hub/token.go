@@ -26,66 +26,101 @@ func (c claimFlag) Set(text string) error {
 	return nil
 }
 
+// tokenRequest is what the command line of hub token says.
+type tokenRequest struct {
+	issuer  auth.IssuerConfig
+	keyFile string
+	claims  auth.TokenClaims
+	ttl     time.Duration
+}
+
 // runToken prints a signed token.
 func runToken(args, environ []string, stdout, stderr io.Writer) int {
 	env := newVariables(environ)
-	var cfg auth.IssuerConfig
-	var claims auth.TokenClaims
-	extra := claimFlag{}
-	f := flag.NewFlagSet("hub token", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.StringVar(&cfg.SecretKey, "secret", "", "`secret` to sign with; better GOHUB_JWT_SECRET_KEY or GOHUB_JWT_SECRET_KEY_FILE, which others on the machine cannot see")
-	keyFile := f.String("private-key-file", "", "PEM `file` with a private key to sign with instead")
-	f.StringVar(&cfg.KeyID, "key-id", "", "the header's kid")
-	f.StringVar(&cfg.Algorithm, "algorithm", env["GOHUB_JWT_ALGORITHM"], "such as HS256 (the default for secrets) or ES256")
-	f.StringVar(&cfg.Issuer, "issuer", env["GOHUB_JWT_ISSUER"], "the iss claim")
-	f.StringVar(&cfg.Audience, "audience", env["GOHUB_JWT_AUDIENCE"], "the aud claim")
-	f.StringVar(&cfg.SubjectClaim, "subject-claim", env["GOHUB_JWT_SUBJECT_CLAIM"], "the claim for the client id, if not sub")
-	f.StringVar(&claims.Subject, "sub", "", "the client `id` (required)")
-	f.StringVar(&claims.UserID, "user-id", "", "the user_id claim")
-	f.StringVar(&claims.Username, "username", "", "the username claim")
-	permissions := f.String("permissions", "", "comma separated `list`, such as join:room,send:message:chat.*")
-	ttl := f.Duration("ttl", time.Hour, "how long it is valid; 0 for ever")
-	f.Var(extra, "claim", "further claim as `name=value`; repeatable")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return exitOK
-		}
+	r, err := parseToken(args, env, stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "hub token: %v (see hub token --help)\n", err)
 		return exitUsage
 	}
-	fail := func(code int, err error) int {
+	token, err := r.issue(env)
+	if err != nil {
 		fmt.Fprintf(stderr, "hub token: %v\n", err)
-		return code
-	}
-	if f.NArg() > 0 {
-		return fail(exitUsage, fmt.Errorf("unexpected argument %q", f.Arg(0)))
-	}
-	if claims.Subject == "" {
-		return fail(exitUsage, errors.New("--sub is required"))
-	}
-	if err := readKeys(&cfg, *keyFile, env); err != nil {
-		return fail(exitError, err)
-	}
-	for _, p := range strings.FieldsFunc(*permissions, func(r rune) bool { return r == ',' || r == ' ' }) {
-		permission, err := auth.ParsePermission(p)
-		if err != nil {
-			return fail(exitUsage, fmt.Errorf("--permissions: %w", err))
-		}
-		claims.Permissions = append(claims.Permissions, permission)
-	}
-	if len(extra) > 0 {
-		claims.Extra = extra
-	}
-	issuer, err := auth.NewIssuer(cfg)
-	if err != nil {
-		return fail(exitError, err)
-	}
-	token, err := issuer.Issue(claims, *ttl)
-	if err != nil {
-		return fail(exitError, err)
+		return exitError
 	}
 	fmt.Fprintln(stdout, token)
 	return exitOK
+}
+
+// parseToken reads the command line. For --help it writes the usage to stdout
+// and returns flag.ErrHelp.
+func parseToken(args []string, env variables, stdout io.Writer) (*tokenRequest, error) {
+	r := &tokenRequest{}
+	extra := claimFlag{}
+	f := flag.NewFlagSet("hub token", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.StringVar(&r.issuer.SecretKey, "secret", "", "`secret` to sign with; better GOHUB_JWT_SECRET_KEY or GOHUB_JWT_SECRET_KEY_FILE, which others on the machine cannot see")
+	f.StringVar(&r.keyFile, "private-key-file", "", "PEM `file` with a private key to sign with instead")
+	f.StringVar(&r.issuer.KeyID, "key-id", "", "the header's kid")
+	f.StringVar(&r.issuer.Algorithm, "algorithm", env["GOHUB_JWT_ALGORITHM"], "such as HS256 (the default for secrets) or ES256")
+	f.StringVar(&r.issuer.Issuer, "issuer", env["GOHUB_JWT_ISSUER"], "the iss claim")
+	f.StringVar(&r.issuer.Audience, "audience", env["GOHUB_JWT_AUDIENCE"], "the aud claim")
+	f.StringVar(&r.issuer.SubjectClaim, "subject-claim", env["GOHUB_JWT_SUBJECT_CLAIM"], "the claim for the client id, if not sub")
+	f.StringVar(&r.claims.Subject, "sub", "", "the client `id` (required)")
+	f.StringVar(&r.claims.UserID, "user-id", "", "the user_id claim")
+	f.StringVar(&r.claims.Username, "username", "", "the username claim")
+	permissions := f.String("permissions", "", "comma separated `list`, such as join:room,send:message:chat.*")
+	f.DurationVar(&r.ttl, "ttl", time.Hour, "how long it is valid; 0 for ever")
+	f.Var(extra, "claim", "further claim as `name=value`; repeatable")
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(stdout, "Usage: hub token --sub ID [flags]")
+			f.SetOutput(stdout)
+			f.PrintDefaults()
+		}
+		return nil, err
+	}
+	switch {
+	case f.NArg() > 0:
+		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	case r.claims.Subject == "":
+		return nil, errors.New("--sub is required")
+	}
+	if len(extra) > 0 {
+		r.claims.Extra = extra
+	}
+	var err error
+	if r.claims.Permissions, err = parsePermissions(*permissions); err != nil {
+		return nil, fmt.Errorf("--permissions: %w", err)
+	}
+	return r, nil
+}
+
+// parsePermissions reads a list separated by commas or spaces.
+func parsePermissions(list string) ([]auth.Permission, error) {
+	var permissions []auth.Permission
+	for _, text := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
+		p, err := auth.ParsePermission(text)
+		if err != nil {
+			return nil, err
+		}
+		permissions = append(permissions, p)
+	}
+	return permissions, nil
+}
+
+// issue signs the token.
+func (r *tokenRequest) issue(env variables) (string, error) {
+	if err := readKeys(&r.issuer, r.keyFile, env); err != nil {
+		return "", err
+	}
+	issuer, err := auth.NewIssuer(r.issuer)
+	if err != nil {
+		return "", err
+	}
+	return issuer.Issue(r.claims, r.ttl)
 }
 
 // readKeys finds the key to sign with: a flag, a file, or the environment that

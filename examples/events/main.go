@@ -25,7 +25,8 @@ func newServer(opts *server.Options, out *log.Logger) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Events of one client come one at a time and in order, beside its messages.
+	// Events of one client come one at a time and in order; those of different
+	// clients, and of the server itself, come side by side.
 	s.On(sdk.EventClientConnected, func(_ context.Context, e sdk.Event) error {
 		out.Printf("%s connected", e.ClientID)
 		return nil
@@ -35,7 +36,9 @@ func newServer(opts *server.Options, out *log.Logger) (*server.Server, error) {
 		return nil
 	})
 	s.On(sdk.EventRoomMessage, func(_ context.Context, e sdk.Event) error {
-		out.Printf("%s in %s: %s", e.ClientID, e.RoomID, e.Message)
+		if e.ClientID != "" { // the greeting below comes from the server, not from a client
+			out.Printf("%s in %s: %s", e.ClientID, e.RoomID, e.Message)
+		}
 		return nil
 	})
 	s.On(sdk.EventRoomJoined, func(_ context.Context, e sdk.Event) error {

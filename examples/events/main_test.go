@@ -1,37 +1,46 @@
 package main
 
 import (
-	"bufio"
-	"io"
 	"log"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chenxilol/gohub/hubtest"
 	"github.com/chenxilol/gohub/server"
 )
 
+// lines takes what a logger writes, a line at a time.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	l <- strings.TrimSuffix(string(line), "\n")
+	return len(line), nil
+}
+
 func TestEvents(t *testing.T) {
-	r, w := io.Pipe()
-	s, err := newServer(hubtest.Options(&server.Options{EnableQueryClientID: true}), log.New(w, "", 0))
+	printed := make(lines, 100)
+	s, err := newServer(hubtest.Options(&server.Options{EnableQueryClientID: true}), log.New(printed, "", 0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := make(chan string, 100)
-	go func() {
-		for scan := bufio.NewScanner(r); scan.Scan(); {
-			lines <- scan.Text()
-		}
-	}()
 	c := hubtest.Run(t, s).Dial(t, hubtest.ID("alice"))
 	c.Join("lobby")
-	if m := c.Expect("room_message"); !strings.Contains(string(m.Data), "welcome, alice") {
+	if m := c.Expect("room_message"); !strings.Contains(string(m.Data), `"welcome, alice"`) {
 		t.Errorf("greeting: %s", m.Data)
 	}
+	if m := c.Request("room_message", map[string]any{"room_id": "lobby", "content": "hi"}); m.Type != "room_message_sent" {
+		t.Fatalf("message: %s %s", m.Type, m.Data)
+	}
 	c.Close()
-	for _, want := range []string{"alice connected", ` in lobby: "welcome, alice"`, "alice left rooms [lobby] (code 1000)"} {
-		if got := <-lines; got != want {
-			t.Errorf("got %q, want %q", got, want)
+	for _, want := range []string{"alice connected", `alice in lobby: "hi"`, "alice left rooms [lobby] (code 1000)"} {
+		select {
+		case got := <-printed:
+			if got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		case <-time.After(hubtest.Timeout):
+			t.Fatalf("nothing printed, want %q", want)
 		}
 	}
 }

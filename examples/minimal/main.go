@@ -11,11 +11,17 @@ import (
 )
 
 func main() {
-	s, err := server.NewServer(nil) // all defaults: port 8080, everybody may connect
+	s, err := newServer(":8080")
 	if err != nil {
 		log.Fatal(err)
 	}
 	if err := s.Start(); err != nil { // until SIGTERM or Ctrl-C
 		log.Fatal(err)
 	}
+}
+
+// newServer returns a hub on addr where everybody may connect: all other
+// options are left to their defaults.
+func newServer(addr string) (*server.Server, error) {
+	return server.NewServer(&server.Options{Address: addr})
 }
