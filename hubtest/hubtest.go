@@ -4,6 +4,7 @@
 //	c := srv.Dial(t)
 //	c.Request("ping", nil)
 //
+// A program that makes its server itself is tested with Options and Run.
 // Everything is closed with the test. Failures end the test with t.Fatal, so
 // the methods must be called from the test's goroutine.
 package hubtest

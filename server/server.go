@@ -258,7 +258,9 @@ func (s *Server) HandleRaw(f func(ctx context.Context, client *hub.Client, frame
 }
 
 // On adds a listener for a kind of event and returns the function that removes
-// it. It may be called at any time. See [sdk.Handler].
+// it. It may be called at any time. Events that one client causes come in
+// order; those of another client, and those of the program's own calls, have
+// orders of their own. See [sdk.Handler].
 func (s *Server) On(t sdk.EventType, f func(ctx context.Context, event sdk.Event) error) func() {
 	return s.hub.On(t, f)
 }

@@ -61,7 +61,7 @@ func (f *flags) run(environ []string, stdout, stderr io.Writer) int {
 	}
 	cfg, err := f.config(environ)
 	if err == nil && !f.printConfig {
-		err = check(cfg)
+		err = cfg.Validate()
 	}
 	if err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {

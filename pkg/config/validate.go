@@ -51,6 +51,8 @@ func checkValues(v reflect.Value, path string, p *problems) {
 			checkDuration(key, time.Duration(field.Int()), tag, p)
 		case field.Kind() == reflect.Int:
 			checkInt(key, field.Int(), tag, p)
+		case tag.Get("secret") != "":
+			checkSecret(key, field, p)
 		case tag.Get("enum") != "":
 			checkEnum(key, field.String(), strings.Split(tag.Get("enum"), ","), p)
 		}
@@ -73,6 +75,15 @@ func checkInt(key string, n int64, tag reflect.StructTag, p *problems) {
 	}
 	if most, err := strconv.ParseInt(tag.Get("max"), 10, 64); err == nil && n > most {
 		p.add(key, "must be at most %d, got %d", most, n)
+	}
+}
+
+// checkSecret refuses the word that Redacted shows in place of secrets.
+// Everybody knows it: a hub that took it for its secret would believe every
+// token signed with it.
+func checkSecret(key string, field reflect.Value, p *problems) {
+	if strings.Contains(fmt.Sprint(field), hidden) {
+		p.add(key, "holds %q, which stands for a secret where a configuration is shown; set the secret itself", hidden)
 	}
 }
 
