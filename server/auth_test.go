@@ -331,6 +331,9 @@ func TestJWKS(t *testing.T) {
 		if _, header := wantRefused(t, srv, 503, hub.CodeServer, token); header.Get("Retry-After") == "" {
 			t.Error("no Retry-After")
 		}
+		if status, body, _ := get(t, srv.URL("http")+"/health"); status != 200 || !strings.Contains(body, `"status":"degraded"`) || !strings.Contains(body, `"auth":"no verification keys yet"`) {
+			t.Errorf("health: %d %s", status, body)
+		}
 	})
 	close(available)
 	srv := start(t, server.Options{EnableAuth: true, JWKSURL: keys.URL})
@@ -342,6 +345,9 @@ func TestJWKS(t *testing.T) {
 		if resp == nil || resp.StatusCode != 503 || time.Now().After(deadline) {
 			t.Fatal(err)
 		}
+	}
+	if status, body, _ := get(t, srv.URL("http")+"/health"); status != 200 || !strings.Contains(body, `"status":"ok"`) || !strings.Contains(body, `"auth":"ok"`) {
+		t.Errorf("health: %d %s", status, body)
 	}
 	_, strange := newKey(t)
 	wantRefused(t, srv, 401, hub.CodeTokenInvalid,
@@ -414,6 +420,24 @@ func TestExpiry(t *testing.T) {
 		t.Errorf("not renewed: closed with %d", code)
 	}
 	renewed.Join("room") // and it has the new token's permission
+}
+
+// TestExpiryWithinLeeway: a token that is accepted though its time is up, since
+// clocks differ, lasts as long as that allows.
+func TestExpiryWithinLeeway(t *testing.T) {
+	t.Parallel()
+	opts := withTokens()
+	opts.JWTLeeway = 3 * time.Second
+	srv := start(t, opts)
+	exp := time.Now().Truncate(time.Second).Add(-time.Second)
+	c := srv.Dial(t, hubtest.Token(sign(t, jwt.SigningMethodHS256, []byte(secret), nil, jwt.MapClaims{"sub": "a", "exp": exp.Unix()})))
+	c.Silent()
+	if code, _ := c.ExpectClose(); code != hub.CloseTokenExpired {
+		t.Errorf("closed with %d", code)
+	}
+	if late := time.Since(exp.Add(opts.JWTLeeway)); late < -100*time.Millisecond || late > 2*time.Second {
+		t.Errorf("closed %v after the leeway's end", late)
+	}
 }
 
 // TestExpiryShortens: a renewed token counts also where it ends earlier.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"reflect"
 	"slices"
@@ -182,7 +183,7 @@ func TestDisconnectedEvent(t *testing.T) {
 		"replaced":          {func(*hubtest.Client) { srv.Dial(t, hubtest.ID("me")) }, 4009, "replaced by a newer connection with the same id"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tt.end(dialKnown(t, srv, "me"))
+			tt.end(srv.Dial(t, hubtest.ID("me")))
 			ev := log.next(t)
 			if ev.ClientID != "me" || ev.Code != tt.code || tt.reason != "" && ev.Reason != tt.reason || len(ev.Rooms) != 0 {
 				t.Errorf("%+v, want %d %q", ev, tt.code, tt.reason)
@@ -191,6 +192,46 @@ func TestDisconnectedEvent(t *testing.T) {
 				log.next(t)
 			}
 		})
+	}
+}
+
+// TestNothingBehindDisconnected: a client that is gone says nothing more and
+// is sent no error, whatever its last handler returns.
+func TestNothingBehindDisconnected(t *testing.T) {
+	log := make(eventLog, 100)
+	var lines syncBuffer
+	opts := queryIDs
+	opts.Logger = slog.New(slog.NewTextHandler(&lines, nil))
+	srv := start(t, opts, log.listen(sdk.EventClientMessage, sdk.EventClientError, sdk.EventClientDisconnected), handle(t, map[string]handlerFunc{
+		"wait": func(ctx context.Context, _ *hub.Client, _ json.RawMessage) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	}))
+	for range 20 {
+		c := srv.Dial(t, hubtest.ID("me"))
+		c.Send("wait", nil)
+		c.Send("ping", nil) // waits its turn
+		if ev := log.next(t); ev.Type != sdk.EventClientMessage {
+			t.Fatalf("%+v", ev)
+		}
+		if err := srv.SDK().DisconnectClient("me", 4000, ""); err != nil {
+			t.Fatal(err)
+		}
+		if ev := log.next(t); ev.Type != sdk.EventClientDisconnected {
+			t.Fatalf("%+v", ev)
+		}
+		c.ExpectClose()
+		c.Drop()
+	}
+	if err := srv.Shutdown(t.Context()); err != nil { // waits for the listeners
+		t.Fatal(err)
+	}
+	if len(log) > 0 {
+		t.Errorf("then came %+v", <-log)
+	}
+	if text := lines.String(); strings.Contains(text, "failed") {
+		t.Errorf("log: %s", text)
 	}
 }
 
@@ -434,6 +475,9 @@ func TestRoomEventsPair(t *testing.T) {
 	}
 	if n := srv.SDK().GetRoomCount(); n != 0 {
 		t.Errorf("%d rooms left over", n)
+	}
+	for _, x := range c {
+		x.Close()
 	}
 	if err := srv.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)

@@ -462,7 +462,7 @@ func TestBytesHaveOneOwner(t *testing.T) {
 // TestSendRefuses frames that no client could take.
 func TestSendRefuses(t *testing.T) {
 	srv := start(t, queryIDs)
-	conn := dialKnown(t, srv, "me")
+	conn := srv.Dial(t, hubtest.ID("me"))
 	c, err := srv.SDK().GetClient("me")
 	if err != nil {
 		t.Fatal(err)

@@ -164,10 +164,13 @@ func TestHandshakes(t *testing.T) {
 	}{
 		{"good", good, 101},
 		{"other case", replace("Upgrade: websocket", "upgrade: WebSocket"), 101},
+		{"as Firefox does", replace("Connection: Upgrade", "Connection: keep-alive, Upgrade"), 101},
+		{"several upgrades", replace("Upgrade: websocket", "Upgrade: h2c, websocket"), 101},
 		{"no body, said so", handshakeText("Content-Length: 0"), 101},
 		{"12 KiB of header", handshakeText("X-Pad: " + strings.Repeat("x", 12<<10)), 101},
 		{"POST", replace("GET", "POST"), 405},
 		{"HTTP/1.0", replace("HTTP/1.1", "HTTP/1.0"), 505},
+		{"another upgrade", replace("Upgrade: websocket", "Upgrade: h2c"), 426},
 		{"no upgrade", replace("Upgrade: websocket\r\n", ""), 426},
 		{"no connection", replace("Connection: Upgrade\r\n", ""), 426},
 		{"version 8", replace("Version: 13", "Version: 8"), 426},
@@ -212,6 +215,30 @@ func TestHandshakes(t *testing.T) {
 			if err := json.Unmarshal([]byte(body), &e); err != nil || e.Code != hub.CodeFormat || e.Message == "" || header.Get("Content-Type") != "application/json" {
 				t.Errorf("body %q, header %v", body, header)
 			}
+		})
+	}
+	for name, request := range map[string]string{
+		"HTTP/2":        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"HTTP/9":        replace("HTTP/1.1", "HTTP/9.9"),
+		"no host":       replace("Host: hub\r\n", ""),
+		"two hosts":     handshakeText("Host: other"),
+		"bad header":    handshakeText("Bad Header: x"),
+		"bad length":    handshakeText("Content-Length: -1"),
+		"two lengths":   handshakeText("Content-Length: 0", "Content-Length: 5"),
+		"odd encoding":  handshakeText("Transfer-Encoding: gzip"),
+		"not HTTP":      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+		"line breaks":   strings.Repeat("\r\n", 100) + "x\r\n\r\n",
+		"bad target":    replace("GET /ws", "GET ws"),
+		"a broken URL":  replace("GET /ws", "GET /ws?%zz\x00"),
+		"folded header": handshakeText("X-Pad: a", " b: c", "\tX: y"),
+	} {
+		t.Run(name, func(t *testing.T) { // Go's own answers: whatever they are, the server goes on
+			b := dialBare(t, srv)
+			b.send(request)
+			if status, _, body := b.response(); name != "folded header" && (status < 400 || status > 505) {
+				t.Errorf("status %d: %s", status, body)
+			}
+			srv.Dial(t).Request("ping", nil)
 		})
 	}
 	t.Run("over 16 KiB of header", func(t *testing.T) {
@@ -274,6 +301,40 @@ func TestSlowHandshake(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 	})
+}
+
+// TestKnownOnceConnected: whoever has the answer to its handshake can be
+// reached, at once and by everything.
+func TestKnownOnceConnected(t *testing.T) {
+	srv := start(t, queryIDs)
+	if err := srv.SDK().CreateRoom("room", "", 0); err != nil {
+		t.Fatal(err)
+	}
+	other := srv.Dial(t)
+	for i := range 100 {
+		id := fmt.Sprint("c", i)
+		c := srv.Dial(t, hubtest.ID(id))
+		switch i % 3 {
+		case 0:
+			if err := srv.SDK().SendToClient(id, []byte("{}")); err != nil {
+				t.Fatal(err)
+			}
+			c.NextFrame()
+		case 1:
+			if err := srv.SDK().JoinRoom("room", id); err != nil {
+				t.Fatal(err)
+			}
+			c.Expect("room_joined")
+		case 2:
+			if m := other.Request("direct_message", fields{"target_id": id, "content": i}); m.Type != "direct_message_sent" {
+				t.Fatalf("%s %s", m.Type, m.Data)
+			}
+			c.Expect("direct_message")
+		}
+		if n := srv.SDK().GetClientCount(); n != i+2 {
+			t.Fatalf("%d clients, want %d", n, i+2)
+		}
+	}
 }
 
 // TestMessagesBehindHandshake: what comes in one packet with the handshake is

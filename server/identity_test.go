@@ -1,12 +1,11 @@
 package server_test
 
 import (
+	"fmt"
 	"net/netip"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chenxilol/gohub/hubtest"
 	"github.com/chenxilol/gohub/pkg/hub"
@@ -19,11 +18,7 @@ var guestForm = regexp.MustCompile(`^guest-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[
 // its connection a moment before the hub has forgotten it.
 func wantClients(t testing.TB, srv *hubtest.Server, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(hubtest.Timeout); srv.SDK().GetClientCount() != n; runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d clients, want %d", srv.SDK().GetClientCount(), n)
-		}
-	}
+	eventually(t, fmt.Sprintf("%d clients", n), func() bool { return srv.SDK().GetClientCount() == n })
 }
 
 func TestIdentity(t *testing.T) {

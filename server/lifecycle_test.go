@@ -4,11 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -106,14 +105,20 @@ func TestShutdown(t *testing.T) {
 	go func() { done <- s.Start() }()
 	srv := hubtest.Attach(t, s)
 	c := srv.Dial(t)
-	if err := s.Shutdown(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-done; err != nil {
-		t.Errorf("Start: %v", err)
-	}
+	shut := make(chan error, 1)
+	go func() { shut <- s.Shutdown(t.Context()) }()
 	if code, _ := c.ExpectClose(); code != 1012 {
 		t.Errorf("close code %d", code)
+	}
+	c.Drop() // the server waits for that
+	if err := within(t, "end of Shutdown", shut); err != nil {
+		t.Fatal(err)
+	}
+	if err := within(t, "end of Start", done); err != nil {
+		t.Errorf("Start: %v", err)
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Errorf("second Shutdown: %v", err)
 	}
 	if _, err := http.Get(srv.URL("http") + "/health"); err == nil {
 		t.Error("still listening")
@@ -177,7 +182,10 @@ func TestHandler(t *testing.T) {
 	if err := s.RegisterHandler("late", func(context.Context, *hub.Client, json.RawMessage) error { return nil }); err == nil {
 		t.Error("RegisterHandler after the first request succeeded")
 	}
-	go ws.ReadMessage() // answers the close frame
+	go func() {
+		_, _, _ = ws.ReadMessage() // answers the close frame
+		_ = ws.Close()
+	}()
 	if err := s.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -218,19 +226,22 @@ func TestProbes(t *testing.T) {
 	if status, _, _ := get(t, srv.URL("http")+"/health"); status != 200 {
 		t.Errorf("health while draining: %d", status)
 	}
-	srv.Dial(t).Request("ping", nil) // within the delay upgrades are still taken
+	c := srv.Dial(t) // within the delay upgrades are still taken
+	c.Request("ping", nil)
 	post(t, srv, "/api/v1/undrain", ``)
 	if status, _, _ := get(t, srv.URL("http")+"/readyz"); status != 200 {
 		t.Errorf("readyz after undrain: %d", status)
 	}
+	c.Close()
 	if err := srv.Shutdown(t.Context()); err != nil { // the configured drain would take a minute
 		t.Error(err)
 	}
 }
 
-func post(t *testing.T, srv *hubtest.Server, path, body string) {
+// request calls the admin API with the key "key".
+func request(t *testing.T, srv *hubtest.Server, method, path, body string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL("http")+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, srv.URL("http")+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,105 +251,19 @@ func post(t *testing.T, srv *hubtest.Server, path, body string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = resp.Body.Close()
-	if resp.StatusCode >= 300 {
-		t.Fatalf("POST %s: %d", path, resp.StatusCode)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return resp.StatusCode, string(text)
 }
 
-// TestDrain sends every client away in a slot of the window; those that speak
-// gohub.v1 are told before.
-func TestDrain(t *testing.T) {
-	const clients = 20
-	window := 400 * time.Millisecond
-	srv := start(t, server.Options{APIKey: "key"})
-	var v1, plain []*hubtest.Client
-	for range clients / 2 {
-		c := srv.Dial(t, hubtest.Subprotocols("gohub.v1"))
-		c.Expect("connected")
-		v1 = append(v1, c)
-		p := srv.Dial(t)
-		p.Request("ping", nil)
-		plain = append(plain, p)
-	}
-	begin := time.Now()
-	post(t, srv, "/api/v1/drain", `{"delay":"0s","window":"400ms"}`)
-	slots := map[int64]bool{}
-	for _, c := range v1 {
-		var slot struct {
-			AfterMS int64 `json:"after_ms"`
-		}
-		m := c.Expect("reconnect")
-		if err := json.Unmarshal(m.Data, &slot); err != nil || slot.AfterMS < 0 || slot.AfterMS >= window.Milliseconds() {
-			t.Errorf("reconnect: %s %v", m.Data, err)
-		}
-		slots[slot.AfterMS] = true
-		if code, _ := c.ExpectClose(); code != 1012 {
-			t.Errorf("gohub.v1 client: close code %d", code)
-		}
-		if took := time.Since(begin); took < time.Duration(slot.AfterMS)*time.Millisecond {
-			t.Errorf("closed after %v, before its slot at %d ms", took, slot.AfterMS)
-		}
-	}
-	if len(slots) != len(v1) {
-		t.Errorf("%d slots for %d clients", len(slots), len(v1))
-	}
-	for _, c := range plain {
-		if code, _ := c.ExpectClose(); code != 1012 {
-			t.Errorf("plain client: close code %d", code)
-		}
-	}
-	_, resp, err := srv.TryDial(t)
-	if err == nil || resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
-		t.Errorf("upgrade while draining: %v", err)
-	}
-	post(t, srv, "/api/v1/undrain", ``)
-	srv.Dial(t).Request("ping", nil)
-}
-
-// TestSignals runs this test in a process of its own, which a SIGTERM drains.
-func TestSignals(t *testing.T) {
-	if os.Getenv("SIGNAL_TEST") == "1" {
-		s, err := server.NewServer(&server.Options{
-			Address: "127.0.0.1:0", Engine: server.Engine(*engine), Drain: server.Drain{Delay: -1, Window: 100 * time.Millisecond},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestSignals$", "-engine="+*engine)
-	cmd.Env = append(os.Environ(), "SIGNAL_TEST=1")
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	buf := make([]byte, 1<<10)
-	n, err := out.Read(buf) // the line "hub listens"
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(buf[:n]), "address=")
-	addr, _, _ := strings.Cut(rest, " ")
-	ws, _, err := websocket.DefaultDialer.Dial("ws://"+addr+"/ws", nil)
-	if err != nil {
-		t.Fatalf("%v after %s", err, buf[:n])
-	}
-	defer ws.Close()
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := ws.ReadMessage(); !websocket.IsCloseError(err, 1012) {
-		t.Errorf("client saw %v", err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("process: %v", err)
+// post makes a request to the admin API that must succeed.
+func post(t *testing.T, srv *hubtest.Server, path, body string) {
+	t.Helper()
+	if status, text := request(t, srv, "POST", path, body); status >= 300 {
+		t.Fatalf("POST %s: %d %s", path, status, text)
 	}
 }
 

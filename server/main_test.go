@@ -2,7 +2,9 @@ package server_test
 
 import (
 	"flag"
+	"runtime"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -19,4 +21,14 @@ func start(t testing.TB, opts server.Options, setup ...func(*server.Server)) *hu
 	t.Helper()
 	opts.Engine = server.Engine(*engine)
 	return hubtest.NewServer(t, &opts, setup...)
+}
+
+// eventually waits until ok says yes, for what others do in their own time.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(hubtest.Timeout); !ok(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", hubtest.Timeout, what)
+		}
+	}
 }

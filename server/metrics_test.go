@@ -3,11 +3,13 @@ package server_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/chenxilol/gohub/hubtest"
+	"github.com/chenxilol/gohub/pkg/auth"
 	"github.com/chenxilol/gohub/pkg/hub"
 	"github.com/chenxilol/gohub/server"
 )
@@ -32,6 +34,52 @@ func TestMetrics(t *testing.T) {
 		"gohub_send_queue_bytes 0", "gohub_draining 0", "gohub_build_info{", "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(body, "\n"+want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if t.Failed() {
+		for line := range strings.SplitSeq(body, "\n") {
+			if strings.HasPrefix(line, "gohub_") && !strings.Contains(line, "_bucket") {
+				t.Log(line)
+			}
+		}
+	}
+}
+
+// TestMetricsTellWhy: what was refused, closed or dropped is counted by reason.
+func TestMetricsTellWhy(t *testing.T) {
+	opts := withTokens()
+	opts.AllowAnonymous, opts.DuplicateID, opts.MaxConnections = true, server.DuplicateReject, 2
+	opts.RateLimit = server.RateLimit{MessagesPerSecond: 1, Burst: 2}
+	srv := start(t, opts)
+	alice := hubtest.Token(tokenFor(t, "alice"))
+	c := srv.Dial(t, alice)
+	for range 3 {
+		c.Request("ping", fields{"ts": 123})
+	}
+	wantRefused(t, srv, 409, hub.CodeForbidden, alice)
+	wantRefused(t, srv, 401, hub.CodeTokenInvalid, hubtest.Token("x"))
+	wantRefused(t, srv, 401, hub.CodeTokenExpired, hubtest.Token(mint(t, auth.IssuerConfig{}, auth.TokenClaims{Subject: "a"}, -time.Hour)))
+	wantRefused(t, srv, 403, hub.CodeForbidden, hubtest.Header("Origin", "https://evil.example"))
+	wantRefused(t, srv, 400, hub.CodeFormat, hubtest.Subprotocols("gohub.token.x"))
+	anonymous := srv.Dial(t)
+	wantRefused(t, srv, 503, hub.CodeRateLimited)
+	if m := anonymous.Request("join_room", fields{"room_id": "r"}); m.ErrorCode() != hub.CodeForbidden {
+		t.Errorf("%s %s", m.Type, m.Data)
+	}
+	anonymous.Drop()
+	wantClients(t, srv, 1)
+	_, body, _ := get(t, srv.URL("http")+"/metrics")
+	for _, want := range []string{
+		`gohub_auth_results_total{result="anonymous"} 1`, `gohub_auth_results_total{result="ok"} 2`,
+		`gohub_auth_results_total{result="invalid"} 1`, `gohub_auth_results_total{result="expired"} 1`,
+		`gohub_handshakes_refused_total{reason="auth"} 2`, `gohub_handshakes_refused_total{reason="duplicate"} 1`,
+		`gohub_handshakes_refused_total{reason="origin"} 1`, `gohub_handshakes_refused_total{reason="full"} 1`,
+		`gohub_handshakes_refused_total{reason="handshake"} 1`, `gohub_messages_dropped_total{reason="rate"} 1`,
+		`gohub_errors_sent_total{code="1005"} 1`, `gohub_errors_sent_total{code="2001"} 1`, `gohub_closes_total{code="1006"} 1`,
+		"gohub_messages_received_total 4", "gohub_received_bytes_total 246",
+	} {
+		if !strings.Contains(body, "\n"+want+"\n") {
 			t.Errorf("no %q", want)
 		}
 	}

@@ -28,6 +28,15 @@ func into[T any](t testing.TB, m hubtest.Message) (v T) {
 	return v
 }
 
+// decode decodes a frame with a message.
+func decode(t testing.TB, f hub.Frame) (m hubtest.Message) {
+	t.Helper()
+	if err := json.Unmarshal(f.Data, &m); err != nil {
+		t.Fatalf("%q is no message: %v", f.Data, err)
+	}
+	return m
+}
+
 // wantMessage checks a whole message: the members that every message from the
 // hub has, and no others. In data a time, which must be now, is "now".
 func wantMessage(t *testing.T, got hub.Frame, messageType, data string, requestID int) {
@@ -45,6 +54,14 @@ func wantMessage(t *testing.T, got hub.Frame, messageType, data string, requestI
 	}
 	if stampNow(g); !reflect.DeepEqual(g, w) {
 		t.Fatalf("got  %s\nwant %s}", got.Data, want)
+	}
+}
+
+// wantMessageData checks the data of a message.
+func wantMessageData(t *testing.T, m hubtest.Message, format string, args ...any) {
+	t.Helper()
+	if want := fmt.Sprintf(format, args...); string(m.Data) != want {
+		t.Errorf("data of %s: %s, want %s", m.Type, m.Data, want)
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 func TestSDKErrors(t *testing.T) {
 	srv := start(t, queryIDs)
 	s := srv.SDK()
-	in, out := dialKnown(t, srv, "in"), dialKnown(t, srv, "out")
+	in, out := srv.Dial(t, hubtest.ID("in")), srv.Dial(t, hubtest.ID("out"))
 	if err := errors.Join(s.CreateRoom("full", "", 1), s.CreateRoom("home", "", 0)); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestSDKErrors(t *testing.T) {
 func TestSDKRooms(t *testing.T) {
 	srv := start(t, queryIDs)
 	s := srv.SDK()
-	a, b := dialKnown(t, srv, "a"), dialKnown(t, srv, "b")
+	a, b := srv.Dial(t, hubtest.ID("a")), srv.Dial(t, hubtest.ID("b"))
 	for _, room := range []string{"y", "x"} {
 		if err := s.CreateRoom(room, "Room "+room, 7); err != nil {
 			t.Fatal(err)
@@ -152,7 +152,7 @@ func TestSDKSends(t *testing.T) {
 	s := srv.SDK()
 	clients := map[string]*hubtest.Client{}
 	for _, id := range []string{"a", "b", "out"} {
-		clients[id] = dialKnown(t, srv, id)
+		clients[id] = srv.Dial(t, hubtest.ID(id))
 	}
 	packed := srv.Dial(t, hubtest.ID("packed"), hubtest.Compressed())
 	packed.Silent()
@@ -232,9 +232,9 @@ func TestSDKCounts(t *testing.T) {
 		}
 	}
 	want(0, 0)
-	a := dialKnown(t, srv, "a")
+	a := srv.Dial(t, hubtest.ID("a"))
 	want(1, 0)
-	b := dialKnown(t, srv, "b")
+	b := srv.Dial(t, hubtest.ID("b"))
 	b.Join("room")
 	want(2, 1)
 	a.Join("room")
@@ -272,7 +272,7 @@ func ask(t *testing.T, srv *hubtest.Server, c *hubtest.Client, ctx context.Conte
 
 func TestSDKRequest(t *testing.T) {
 	srv := start(t, queryIDs)
-	c, other := dialKnown(t, srv, "me"), dialKnown(t, srv, "other")
+	c, other := srv.Dial(t, hubtest.ID("me")), srv.Dial(t, hubtest.ID("other"))
 	answer := func(c *hubtest.Client, m hubtest.Message, typ, data string) {
 		raw(c, fmt.Sprintf(`{"message_type":%q,"data":%s,"request_id":%d}`, typ, data, m.MessageID))
 	}

@@ -8,10 +8,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,14 +52,29 @@ func writeCertificate(t *testing.T, files server.TLSFiles, serial int64) {
 	}
 }
 
-func TestTLS(t *testing.T) {
+// newCertificateFiles returns files with a certificate of serial number 1.
+func newCertificateFiles(t *testing.T) server.TLSFiles {
+	t.Helper()
 	dir := t.TempDir()
 	files := server.TLSFiles{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
 	writeCertificate(t, files, 1)
-	srv := start(t, server.Options{TLS: files})
+	return files
+}
+
+// overTLS makes a client speak TLS, and believe any certificate.
+func overTLS() hubtest.Option {
+	return hubtest.Dialer("wss", func(d *websocket.Dialer) { d.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} })
+}
+
+// TestTLS: a certificate is served, and another one when its files change; one
+// that cannot be used changes nothing.
+func TestTLS(t *testing.T) {
+	files := newCertificateFiles(t)
+	var log syncBuffer
+	srv := start(t, server.Options{TLS: files, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	serial := func() int64 {
 		t.Helper()
-		c := srv.Dial(t, hubtest.Dialer("wss", func(d *websocket.Dialer) { d.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} }))
+		c := srv.Dial(t, overTLS())
 		defer c.Close()
 		c.Join("r")
 		return c.Conn().NetConn().(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64()
@@ -64,11 +82,51 @@ func TestTLS(t *testing.T) {
 	if got := serial(); got != 1 {
 		t.Fatalf("serial %d", got)
 	}
-	writeCertificate(t, files, 2)
-	for deadline := time.Now().Add(hubtest.Timeout); serial() != 2; {
-		if time.Now().After(deadline) {
-			t.Fatal("the new certificate is not served")
+	if err := os.WriteFile(files.CertFile, []byte("half a certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the log tells of the bad certificate", func() bool {
+		if got := serial(); got != 1 {
+			t.Fatalf("serial %d", got)
 		}
+		return strings.Contains(log.String(), "certificate not reloaded")
+	})
+	writeCertificate(t, files, 2)
+	eventually(t, "the new certificate is served", func() bool { return serial() == 2 })
+}
+
+// TestTLSHandshakes: whoever dawdles with the TLS handshake is cut off, and
+// whoever speaks none gets no hub.
+func TestTLSHandshakes(t *testing.T) {
+	t.Parallel()
+	const limit = 300 * time.Millisecond
+	srv := start(t, server.Options{TLS: newCertificateFiles(t), HandshakeTimeout: limit})
+	for name, part := range map[string]string{"nothing": "", "half": "\x16\x03\x01\x02\x00\x01"} {
+		t.Run(name, func(t *testing.T) {
+			begin := time.Now()
+			b := dialBare(t, srv)
+			b.send(part)
+			_, _ = io.ReadAll(b.r) // until the end, be it rude
+			if took := time.Since(begin); took < limit {
+				t.Errorf("cut off after %v", took)
+			}
+		})
+	}
+	t.Run("plain HTTP", func(t *testing.T) {
+		b := dialBare(t, srv)
+		b.send(handshakeText())
+		if status, _, body := b.response(); status != 400 {
+			t.Errorf("status %d: %s", status, body)
+		}
+	})
+	c := srv.Dial(t, overTLS(), hubtest.Header("Origin", srv.URL("https")))
+	c.Join("room")
+	for range 100 { // more than one record's worth
+		c.Send("room_message", fields{"room_id": "room", "content": strings.Repeat("x", 1000)})
+	}
+	c.Silent()
+	if code := srv.SDK().GetClientCount(); code != 1 {
+		t.Errorf("%d clients", code)
 	}
 }
 

@@ -37,6 +37,7 @@ type eventQueue struct {
 	waiting []sdk.Event
 	running bool // a goroutine is passing them on
 	held    bool // the client's messages wait for it
+	ended   bool // client_disconnected has been queued
 }
 
 func (e *events) init(h *Hub) {
@@ -95,9 +96,14 @@ func (e *events) emit(s *Session, ev sdk.Event) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if s == nil && ev.Type == sdk.EventRoomMessage && len(q.waiting) >= maxHubEvents {
+	switch {
+	case s == nil && ev.Type == sdk.EventRoomMessage && len(q.waiting) >= maxHubEvents:
 		e.hub.metrics.dropped.WithLabelValues("event").Inc()
 		return
+	case ev.Type == sdk.EventClientDisconnected:
+		q.ended = true
+	case q.ended && (ev.Type == sdk.EventClientMessage || ev.Type == sdk.EventClientError):
+		return // of a message that was under way when the client was disconnected
 	}
 	q.waiting = append(q.waiting, ev)
 	if !q.running {

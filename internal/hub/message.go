@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -138,12 +139,19 @@ func (f *registered) call(m *message) (err error) {
 func (s *Session) fail(err error, requestID int64) {
 	defer s.hub.contain("error details", "") // encoding them is the application's code
 	e := dispatch.AsError(err)
-	s.hub.metrics.errors.WithLabelValues(errorLabel(e.Code)).Inc()
-	if e.Code == hub.CodeServer {
+	if e.Code == hub.CodeServer && !s.endedBy(err) {
 		s.hub.warn("message handler failed", "client", s.id, "error", err)
 	}
-	_ = s.SendError(err, requestID) // a client that is gone needs no answer
+	if s.SendError(err, requestID) != nil {
+		return // a client that is gone needs no answer
+	}
+	s.hub.metrics.errors.WithLabelValues(errorLabel(e.Code)).Inc()
 	s.hub.events.clientError(s, e.Code, err)
+}
+
+// endedBy tells whether err says no more than that the client is gone.
+func (s *Session) endedBy(err error) bool {
+	return s.over.Load() && (errors.Is(err, context.Canceled) || errors.Is(err, hub.ErrClosed))
 }
 
 // panicked counts and logs a panic in the application's code.
