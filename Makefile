@@ -12,8 +12,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 ## Use
 
 .PHONY: run
-run: ## Start a hub with a page to try it, on http://localhost:8080
-	$(GO) run ./cmd/hub --page --rooms '[{"pattern":"*","presence":true,"historySize":100}]' $(ARGS)
+run: ## Start a hub with a page to try it, on http://localhost:8080 (ARGS="--address :9000")
+	$(GO) build -o bin/ ./cmd/hub
+	exec bin/hub --page --rooms '[{"pattern":"*","presence":true,"historySize":100}]' $(ARGS)
 
 .PHONY: build
 build: ## Build the hub into bin/

@@ -78,6 +78,7 @@ func run(t *testing.T, opts server.Options) (srv *hubtest.Server, cancel context
 // TestRunDrains: Run ends with its context as Options.Drain says, and returns
 // nil.
 func TestRunDrains(t *testing.T) {
+	t.Parallel()
 	const delay, window = 100 * time.Millisecond, 300 * time.Millisecond
 	srv, cancel, done := run(t, server.Options{Drain: server.Drain{Delay: delay, Window: window}})
 	var clients []*hubtest.Client

@@ -200,6 +200,7 @@ func TestOneMessageAtATime(t *testing.T) {
 // TestContextEnds with the connection, however that ends. Where the client is
 // gone without a word it takes as long as closing may.
 func TestContextEnds(t *testing.T) {
+	t.Parallel()
 	ends := map[string]func(*hubtest.Client, *hubtest.Server){
 		"disconnected": func(_ *hubtest.Client, srv *hubtest.Server) {
 			if err := srv.SDK().DisconnectClient("disconnected", 1000, ""); err != nil {

@@ -236,6 +236,7 @@ func TestResumeUnderLoad(t *testing.T) {
 // TestHistoryExpires: messages live as long as the rule says, and an empty
 // room as long as they do.
 func TestHistoryExpires(t *testing.T) {
+	t.Parallel()
 	deleted := make(chan sdk.Event, 1)
 	srv := start(t, historyOptions(10, 200*time.Millisecond), func(s *server.Server) {
 		s.On(sdk.EventRoomDeleted, func(_ context.Context, ev sdk.Event) error {

@@ -143,6 +143,7 @@ func TestConnectsPerSecond(t *testing.T) {
 // TestRateLimit sends 30 messages at once to a server that allows a burst of
 // five: some are answered, more are refused, and then it is too much.
 func TestRateLimit(t *testing.T) {
+	t.Parallel()
 	opts := server.Options{RateLimit: server.RateLimit{MessagesPerSecond: 1, Burst: 5}}
 	for name, setup := range map[string]func(*server.Server){
 		"dispatch": func(*server.Server) {},
@@ -182,7 +183,7 @@ func TestRateLimit(t *testing.T) {
 	}
 	t.Run("refilled", func(t *testing.T) {
 		b := upgradeBare(t, start(t, server.Options{
-			RateLimit: server.RateLimit{MessagesPerSecond: 10, Burst: 1}, PingInterval: 300 * time.Millisecond,
+			RateLimit: server.RateLimit{MessagesPerSecond: 2, Burst: 1}, PingInterval: 700 * time.Millisecond,
 		}))
 		b.send(frame(opText, `{"message_type":"ping","message_id":1}`) + frame(opText, `{"message_type":"ping","message_id":2}`))
 		if m := b.message(); m.Type != "pong" {
@@ -191,7 +192,7 @@ func TestRateLimit(t *testing.T) {
 		if m := b.message(); m.ErrorCode() != hub.CodeRateLimited || m.RequestID != 2 {
 			t.Errorf("%s %s to request %d, want an error to 2", m.Type, m.Data, m.RequestID)
 		}
-		if op, _ := b.frame(); op != opPing { // three messages' time has passed
+		if op, _ := b.frame(); op != opPing { // a message's time has passed
 			t.Errorf("frame %#x", op)
 		}
 		b.send(frame(opText, `{"message_type":"ping","message_id":3}`))

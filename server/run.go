@@ -28,7 +28,8 @@ const (
 
 // Start listens and serves until Shutdown, SIGTERM or SIGINT; then it drains
 // (see Options.Drain) and returns nil. A second signal ends the process the
-// usual way. An address that cannot be listened on is an error at once. With
+// usual way; SIGINT from a terminal (Ctrl-C) drains without the delay, over a
+// second at most. An address that cannot be listened on is an error at once. With
 // Options.DisableSignals signals are left alone.
 func (s *Server) Start() error {
 	if s.opts.DisableSignals {
@@ -64,7 +65,11 @@ func (s *Server) Run(ctx context.Context) error { return s.run(ctx, s.drainConfi
 // for a load balancer to notice.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull) // a character device, too
+	return err == nil && !os.SameFile(info, null)
 }
 
 func (s *Server) drainConfig() corehub.DrainConfig {

@@ -251,8 +251,9 @@ func (s *Server) RegisterHandler(messageType string, f func(ctx context.Context,
 }
 
 // HandleRaw makes f take every data frame, text or binary, instead of the
-// dispatcher: the server then speaks no protocol but yours. It must be called
-// before the server starts.
+// dispatcher: the server then speaks no protocol but yours. (A client that asks
+// for the subprotocol gohub.v1 still gets its notices.) It must be called before
+// the server starts.
 func (s *Server) HandleRaw(f func(ctx context.Context, client *hub.Client, frame hub.Frame) error) {
 	s.hub.HandleRaw(f)
 }

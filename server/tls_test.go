@@ -69,6 +69,7 @@ func overTLS() hubtest.Option {
 // TestTLS: a certificate is served, and another one when its files change; one
 // that cannot be used changes nothing.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	files := newCertificateFiles(t)
 	var log syncBuffer
 	srv := start(t, server.Options{TLS: files, Logger: slog.New(slog.NewTextHandler(&log, nil))})

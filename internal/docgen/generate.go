@@ -87,7 +87,7 @@ Every setting has one key. It can be given in four ways; a later one wins over a
   for items with commas in them, and PEM blocks are items of their own. Lists of rooms are JSON.
 - **Variables**: an empty one counts as not set. A text or list of texts can come from a file instead: append ` + "`_FILE`" + ` to the variable's name
   and give the file's path (` + "`GOHUB_JWT_SECRET_KEY_FILE=/run/secrets/jwt`" + `). Keys that end in ` + "`File`" + ` name a file already and have no such variant.
-- **Unknown keys** are errors, with the nearest known ones named.
+- **Unknown keys** and flags are errors, unknown GOHUB_ variables a warning.
 
 `
 

@@ -54,7 +54,7 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) *refusal {
 		return refuse(status, hub.CodeFormat, "handshake", "%s", err)
 	}
 	if !originAllowed(r, h.cfg.AllowedOrigins) {
-		return refuse(http.StatusForbidden, hub.CodeForbidden, "origin", "this origin may not connect")
+		return refuse(http.StatusForbidden, hub.CodeForbidden, "origin", "this origin may not connect: it is not among allowedOrigins")
 	}
 	addr := clientAddress(r, h.cfg.TrustedProxies)
 	if !h.addresses.acquire(addr.Addr(), h.now()) {
