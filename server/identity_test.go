@@ -38,6 +38,7 @@ func TestIdentity(t *testing.T) {
 		{"guest", server.Options{}, nil, ""},
 		{"query id not enabled", server.Options{}, []hubtest.Option{hubtest.ID("bob")}, ""},
 		{"query id not enabled, but named", server.Options{QueryClientIDParam: "uid"}, []hubtest.Option{hubtest.Query("uid", "bob")}, ""},
+		{"query id without a parameter", server.Options{}, []hubtest.Option{hubtest.Query("", "bob")}, ""},
 		{"query id", queryIDs, []hubtest.Option{hubtest.ID("bob")}, "bob"},
 		{"query id empty", queryIDs, []hubtest.Option{hubtest.ID("")}, ""},
 		{"query id of 512 bytes", queryIDs, []hubtest.Option{hubtest.ID(strings.Repeat("é", 256))}, strings.Repeat("é", 256)},

@@ -195,7 +195,11 @@ func TestDirectToSlow(t *testing.T) {
 			if err := srv.SDK().SendToClient("slow", []byte(`{"message_type":"last"}`)); err != nil {
 				t.Error(err)
 			}
-			if m := b.message(); m.Type != "last" { // nothing else: it is no message of a room whose gap could be told
+			m = b.message()
+			if m.Type == "direct_message" { // the one for both, where the socket had taken more meanwhile
+				m = b.message()
+			}
+			if m.Type != "last" { // nothing else: it is no message of a room whose gap could be told
 				t.Errorf("%s %s", m.Type, m.Data)
 			}
 		})
