@@ -165,7 +165,7 @@ func (s *Server) open(address string) (net.Listener, error) {
 
 func (s *Server) serve(ln net.Listener, h http.Handler, failed chan<- error) *http.Server {
 	srv := &http.Server{
-		Handler:           h,
+		Handler:           boundBody(h),
 		ReadHeaderTimeout: max(s.opts.HandshakeTimeout, 0),
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -177,6 +177,18 @@ func (s *Server) serve(ln net.Listener, h http.Handler, failed chan<- error) *ht
 		}
 	}()
 	return srv
+}
+
+// boundBody bounds how long a request's body may take, whether its handler
+// reads it or net/http skips it before it answers: ReadHeaderTimeout ends with
+// the header.
+func boundBody(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // drainFloor is the pace at which a shutdown may send clients away at once:

@@ -27,7 +27,6 @@ type joinRequest struct {
 func (h *Hub) join(s *Session, q joinRequest) error {
 	m := &room.Member{
 		Conn: &s.Conn, Owner: s, V1: s.v1, Drop: s.dropsSlow(),
-		Muted: !s.HasRoomPermission(auth.PermReadMessage, q.room),
 	}
 	var create func() (room.Spec, error)
 	if q.create {
@@ -35,6 +34,8 @@ func (h *Hub) join(s *Session, q joinRequest) error {
 	}
 	s.Lock()
 	defer s.Unlock()
+	// Under the lock: renew changes the claims and the members there.
+	m.Muted = !s.HasRoomPermission(auth.PermReadMessage, q.room)
 	switch limit := h.cfg.MaxRoomsPerClient; {
 	case !s.OpenLocked():
 		return hub.ErrClosed
@@ -52,16 +53,18 @@ func (h *Hub) join(s *Session, q joinRequest) error {
 		h.events.room(sdk.EventRoomCreated, s, q.room)
 	}
 	h.events.room(sdk.EventRoomJoined, s, q.room)
-	frames := dispatch.Frame("room_joined", joinedData(q, j), h.millis(), 0, q.requestID)
+	frames := [][]byte{dispatch.Frame("room_joined", joinedData(q, j), h.millis(), 0, q.requestID)}
 	if !m.Muted {
-		for _, f := range j.Replay {
-			frames = append(frames, f...)
-		}
+		frames = append(frames, j.Replay...)
 	}
-	if err := s.WriteLocked(frames); errors.Is(err, conn.ErrSlow) {
+	size := 0
+	for _, f := range frames {
+		size += len(f)
+	}
+	if err := s.WriteAllLocked(frames, size); errors.Is(err, conn.ErrSlow) {
 		s.CloseLocked(hub.CloseTooSlow, "too slow: the send queue is full")
 	}
-	h.metrics.sent(1+len(j.Replay), len(frames))
+	h.metrics.sent(len(frames), size)
 	return nil
 }
 

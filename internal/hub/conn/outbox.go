@@ -31,6 +31,24 @@ func (c *Conn) WriteLocked(frame []byte) error {
 	return c.put(frame)
 }
 
+// WriteAllLocked is WriteLocked for several frames of size bytes in all, which
+// are shared and not joined: all of them are written or queued, or none.
+func (c *Conn) WriteAllLocked(frames [][]byte, size int) error {
+	if c.state != stateOpen {
+		return ErrClosed
+	}
+	if limit := c.shard.e.cfg.SendQueueBytes; c.out != nil && limit > 0 && c.out.bytes+size > limit {
+		c.out.refused = true
+		return ErrSlow
+	}
+	for _, f := range frames {
+		if err := c.put(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // WriteOnce is Write for a frame that the caller wants back: what the socket
 // does not take at once is copied.
 func (c *Conn) WriteOnce(frame []byte) error {

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,6 +83,9 @@ func (h *history) parse(position string) (offset uint64, ok bool) {
 	return offset, err == nil
 }
 
+// maxPageBytes bounds the contents of a page, which holds one message at least.
+const maxPageBytes = 256 << 10
+
 // newest returns up to limit records before position before ("" for the end),
 // oldest first, whether there are older ones, and the number of all.
 func (h *history) newest(limit int, before string, now time.Time) (page []*Record, more bool, count int) {
@@ -94,10 +98,15 @@ func (h *history) newest(limit int, before string, now time.Time) (page []*Recor
 		}
 		skip = int(min(h.offset-offset+1, uint64(kept)))
 	}
-	page = make([]*Record, min(limit, kept-skip))
-	for i := range page {
-		page[len(page)-1-i] = h.newestAt(skip + i)
+	size := 0
+	for len(page) < min(limit, kept-skip) {
+		m := h.newestAt(skip + len(page))
+		if size += len(m.Content); size > maxPageBytes && len(page) > 0 {
+			break
+		}
+		page = append(page, m)
 	}
+	slices.Reverse(page)
 	return page, skip+len(page) < kept, kept
 }
 

@@ -13,12 +13,16 @@ const (
 	// presenceNames is the room size up to which a notice names the clients;
 	// in larger rooms it only counts.
 	presenceNames = 1000
+	// presenceBytes bounds the names in a notice: whoever comes and goes all
+	// the time must not make one that is larger than a message may be.
+	presenceBytes = 48 << 10
 )
 
 // presence gathers who came and went until the next notice.
 type presence struct {
 	joined, left   []string
 	nJoined, nLeft int
+	bytes          int // of joined and left
 	scheduled      bool
 }
 
@@ -33,7 +37,10 @@ func (r *Room) noticeLocked(id string, joined bool) {
 	if p == nil {
 		return
 	}
-	named := r.members.count <= presenceNames
+	named := r.members.count <= presenceNames && p.bytes+len(id) <= presenceBytes
+	if named {
+		p.bytes += len(id)
+	}
 	if joined {
 		p.nJoined++
 		if named {
