@@ -2,17 +2,8 @@ package server_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
-	"errors"
-	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +13,6 @@ import (
 
 	"github.com/chenxilol/gohub/hubtest"
 	"github.com/chenxilol/gohub/pkg/auth"
-	"github.com/chenxilol/gohub/pkg/config"
 	"github.com/chenxilol/gohub/pkg/hub"
 	"github.com/chenxilol/gohub/server"
 )
@@ -241,119 +231,6 @@ func TestTokensRefused(t *testing.T) {
 	}
 }
 
-func TestEmptySecret(t *testing.T) {
-	for _, secret := range []string{"", " "} {
-		_, err := server.NewServer(hubtest.Options(&server.Options{EnableAuth: true, JWTSecretKey: secret}))
-		if e, ok := errors.AsType[*config.FieldError](err); !ok || !strings.Contains(err.Error(), "jwtSecretKey") {
-			t.Errorf("secret %q: %v (%v), want an error that names jwtSecretKey", secret, err, e)
-		}
-	}
-}
-
-func TestPreviousSecrets(t *testing.T) {
-	opts := withTokens()
-	opts.JWTPreviousSecretKeys = []string{"the first secret, which is 32 bytes or more", otherSecret}
-	srv := start(t, opts)
-	for _, key := range append(opts.JWTPreviousSecretKeys, secret) {
-		srv.Dial(t, hubtest.Token(mint(t, auth.IssuerConfig{SecretKey: key}, auth.TokenClaims{Subject: "a"}, time.Hour))).Request("ping", nil)
-	}
-	wantRefused(t, srv, 401, hub.CodeTokenInvalid,
-		hubtest.Token(mint(t, auth.IssuerConfig{SecretKey: "a secret that nobody has configured at all"}, auth.TokenClaims{Subject: "a"}, time.Hour)))
-}
-
-func TestJWTAlgorithm(t *testing.T) {
-	opts := withTokens()
-	opts.JWTAlgorithm = "HS512"
-	srv := start(t, opts)
-	claims := auth.TokenClaims{Subject: "a"}
-	srv.Dial(t, hubtest.Token(mint(t, auth.IssuerConfig{Algorithm: "HS512"}, claims, time.Hour)))
-	wantRefused(t, srv, 401, hub.CodeTokenInvalid, hubtest.Token(mint(t, auth.IssuerConfig{Algorithm: "HS256"}, claims, time.Hour)))
-}
-
-// newKey returns a new P-256 key, as it is and in PEM.
-func newKey(t testing.TB) (*ecdsa.PrivateKey, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-}
-
-func publicPEM(t testing.TB, key *ecdsa.PrivateKey) string {
-	t.Helper()
-	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-}
-
-func TestPublicKeys(t *testing.T) {
-	one, onePEM := newKey(t)
-	two, twoPEM := newKey(t)
-	_, strange := newKey(t)
-	public := publicPEM(t, one)
-	srv := start(t, server.Options{EnableAuth: true, JWTPublicKeys: []string{public, publicPEM(t, two)}})
-	for _, key := range []string{onePEM, twoPEM} {
-		srv.Dial(t, hubtest.Token(mint(t, auth.IssuerConfig{PrivateKey: key}, auth.TokenClaims{Subject: "a"}, time.Hour))).Request("ping", nil)
-	}
-	wantRefused(t, srv, 401, hub.CodeTokenInvalid,
-		hubtest.Token(mint(t, auth.IssuerConfig{PrivateKey: strange}, auth.TokenClaims{Subject: "a"}, time.Hour)))
-	wantRefused(t, srv, 401, hub.CodeTokenInvalid, // what is public is no secret
-		hubtest.Token(sign(t, jwt.SigningMethodHS256, []byte(public), nil, jwt.MapClaims{"sub": "a"})))
-}
-
-func TestJWKS(t *testing.T) {
-	key, private := newKey(t)
-	point, err := key.PublicKey.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	encode := base64.RawURLEncoding.EncodeToString
-	available := make(chan bool) // closed: the keys are there
-	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		select {
-		case <-available:
-			fmt.Fprintf(w, `{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","x":%q,"y":%q}]}`, encode(point[1:33]), encode(point[33:]))
-		default:
-			http.Error(w, "not yet", http.StatusInternalServerError)
-		}
-	}))
-	defer keys.Close()
-	token := hubtest.Token(mint(t, auth.IssuerConfig{PrivateKey: private, KeyID: "k1"}, auth.TokenClaims{Subject: "a"}, time.Hour))
-	t.Run("not there yet", func(t *testing.T) {
-		srv := start(t, server.Options{EnableAuth: true, JWKSURL: keys.URL})
-		if _, header := wantRefused(t, srv, 503, hub.CodeServer, token); header.Get("Retry-After") == "" {
-			t.Error("no Retry-After")
-		}
-		if status, body, _ := get(t, srv.URL("http")+"/health"); status != 200 || !strings.Contains(body, `"status":"degraded"`) || !strings.Contains(body, `"auth":"no verification keys yet"`) {
-			t.Errorf("health: %d %s", status, body)
-		}
-	})
-	close(available)
-	srv := start(t, server.Options{EnableAuth: true, JWKSURL: keys.URL})
-	for deadline := time.Now().Add(hubtest.Timeout); ; { // until the keys have been read
-		_, resp, err := srv.TryDial(t, token)
-		if err == nil {
-			break
-		}
-		if resp == nil || resp.StatusCode != 503 || time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
-	if status, body, _ := get(t, srv.URL("http")+"/health"); status != 200 || !strings.Contains(body, `"status":"ok"`) || !strings.Contains(body, `"auth":"ok"`) {
-		t.Errorf("health: %d %s", status, body)
-	}
-	_, strange := newKey(t)
-	wantRefused(t, srv, 401, hub.CodeTokenInvalid,
-		hubtest.Token(mint(t, auth.IssuerConfig{PrivateKey: strange, KeyID: "k1"}, auth.TokenClaims{Subject: "a"}, time.Hour)))
-}
-
 func TestSubjectClaim(t *testing.T) {
 	opts := withTokens()
 	opts.JWTSubjectClaim = "user_id"
@@ -363,130 +240,6 @@ func TestSubjectClaim(t *testing.T) {
 		t.Errorf("id %q", got.ID)
 	}
 	wantRefused(t, srv, 401, hub.CodeTokenInvalid, hubtest.Token(tokenFor(t, "alice")))
-}
-
-// TestLeeway: clocks may differ by 30 s, or by what is configured.
-func TestLeeway(t *testing.T) {
-	at := func(claim string, offset time.Duration) hubtest.Option {
-		return hubtest.Token(sign(t, jwt.SigningMethodHS256, []byte(secret), nil, jwt.MapClaims{"sub": "a", claim: time.Now().Add(offset).Unix()}))
-	}
-	for _, tt := range []struct {
-		leeway, within, beyond time.Duration
-	}{
-		{0, 20 * time.Second, 40 * time.Second},
-		{2 * time.Minute, 110 * time.Second, 130 * time.Second},
-	} {
-		opts := withTokens()
-		opts.JWTLeeway = tt.leeway
-		srv := start(t, opts)
-		srv.Dial(t, at("exp", -tt.within)).Request("ping", nil)
-		srv.Dial(t, at("nbf", tt.within)).Request("ping", nil)
-		wantRefused(t, srv, 401, hub.CodeTokenExpired, at("exp", -tt.beyond))
-		wantRefused(t, srv, 401, hub.CodeTokenInvalid, at("nbf", tt.beyond))
-	}
-}
-
-// TestExpiry: a connection ends with its token, unless that is renewed.
-func TestExpiry(t *testing.T) {
-	t.Parallel()
-	srv := start(t, withTokens(), whoami(t))
-	brief := func() string {
-		return mint(t, auth.IssuerConfig{}, auth.TokenClaims{Subject: "alice"}, time.Second)
-	}
-	long := tokenFor(t, "alice", auth.PermJoinRoom, auth.PermCreateRoom)
-	opts := withTokens()
-	opts.DuplicateID = server.DuplicateAllow
-	renewing := start(t, opts, whoami(t))
-
-	begin := time.Now()
-	c := srv.Dial(t, hubtest.Token(brief()))
-	renewed := renewing.Dial(t, hubtest.Token(brief()))
-	witness := renewing.Dial(t, hubtest.Token(brief())) // renewed by nobody
-	m := renewed.Request("authenticate", fields{"token": long})
-	data := into[struct {
-		ClientID  string `json:"client_id"`
-		ExpiresAt int64  `json:"expires_at"`
-	}](t, m)
-	if m.Type != "authenticated" || data.ClientID != "alice" || time.Until(time.UnixMilli(data.ExpiresAt)) < time.Minute {
-		t.Errorf("authenticate: %s %s", m.Type, m.Data)
-	}
-	if code, reason := c.ExpectClose(); code != hub.CloseTokenExpired || reason != "token expired" {
-		t.Errorf("closed with %d %q", code, reason)
-	}
-	if took := time.Since(begin); took < time.Second || took > 4*time.Second {
-		t.Errorf("closed after %v", took)
-	}
-	if code, _ := witness.ExpectClose(); code != hub.CloseTokenExpired {
-		t.Errorf("not renewed: closed with %d", code)
-	}
-	renewed.Join("room") // and it has the new token's permission
-}
-
-// TestExpiryWithinLeeway: a token that is accepted though its time is up, since
-// clocks differ, lasts as long as that allows.
-func TestExpiryWithinLeeway(t *testing.T) {
-	t.Parallel()
-	opts := withTokens()
-	opts.JWTLeeway = 3 * time.Second
-	srv := start(t, opts)
-	exp := time.Now().Truncate(time.Second).Add(-time.Second)
-	c := srv.Dial(t, hubtest.Token(sign(t, jwt.SigningMethodHS256, []byte(secret), nil, jwt.MapClaims{"sub": "a", "exp": exp.Unix()})))
-	c.Silent()
-	if code, _ := c.ExpectClose(); code != hub.CloseTokenExpired {
-		t.Errorf("closed with %d", code)
-	}
-	if late := time.Since(exp.Add(opts.JWTLeeway)); late < -100*time.Millisecond || late > 2*time.Second {
-		t.Errorf("closed %v after the leeway's end", late)
-	}
-}
-
-// TestExpiryShortens: a renewed token counts also where it ends earlier.
-func TestExpiryShortens(t *testing.T) {
-	t.Parallel()
-	srv := start(t, withTokens())
-	c := srv.Dial(t, hubtest.Token(tokenFor(t, "alice")))
-	if m := c.Request("authenticate", fields{"token": mint(t, auth.IssuerConfig{}, auth.TokenClaims{Subject: "alice"}, time.Second)}); m.Type != "authenticated" {
-		t.Fatalf("%s %s", m.Type, m.Data)
-	}
-	if code, _ := c.ExpectClose(); code != hub.CloseTokenExpired {
-		t.Errorf("closed with %d", code)
-	}
-}
-
-func TestAuthenticate(t *testing.T) {
-	opts := withTokens()
-	opts.AllowAnonymous, opts.EnableQueryClientID = true, true
-	srv := start(t, opts, whoami(t))
-	c := srv.Dial(t, hubtest.Token(tokenFor(t, "alice")))
-	refuse := func(c *hubtest.Client, token string, code int) {
-		t.Helper()
-		if m := c.Request("authenticate", fields{"token": token}); m.ErrorCode() != code {
-			t.Errorf("%s %s, want error %d", m.Type, m.Data, code)
-		}
-	}
-	refuse(c, tokenFor(t, "bob"), hub.CodeTokenInvalid)
-	refuse(c, "garbage", hub.CodeTokenInvalid)
-	refuse(c, mint(t, auth.IssuerConfig{}, auth.TokenClaims{Subject: "alice"}, -time.Second), hub.CodeTokenExpired)
-	if m := c.Request("join_room", fields{"room_id": "r"}); m.ErrorCode() != hub.CodeForbidden {
-		t.Errorf("join: %s %s", m.Type, m.Data)
-	}
-	endless := mint(t, auth.IssuerConfig{}, auth.TokenClaims{Subject: "alice", Permissions: []auth.Permission{auth.PermJoinRoom, auth.PermCreateRoom}}, 0)
-	if m := c.Request("authenticate", fields{"token": endless}); m.Type != "authenticated" || string(m.Data) != `{"client_id":"alice"}` {
-		t.Errorf("%s %s", m.Type, m.Data)
-	}
-	c.Join("r")
-	if got := who(t, c).Claims; !slices.Contains(got.Permissions, auth.PermJoinRoom) || !got.ExpiresAt.IsZero() {
-		t.Errorf("claims %+v", got)
-	}
-	c.Send("authenticate", fields{"token": endless}) // no request, no answer
-	c.Silent()
-	anonymous := srv.Dial(t, hubtest.ID("carol"))
-	refuse(anonymous, tokenFor(t, "carol"), hub.CodeTokenInvalid)
-
-	off := start(t, server.Options{EnableQueryClientID: true}).Dial(t, hubtest.ID("dave"))
-	if m := off.Request("authenticate", fields{"token": "whatever"}); m.Type != "authenticated" || string(m.Data) != `{"client_id":"dave"}` {
-		t.Errorf("authentication off: %s %s", m.Type, m.Data)
-	}
 }
 
 // TestClaims: handlers see the claims, and what the application put into them.

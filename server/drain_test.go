@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/chenxilol/gohub/hubtest"
 	"github.com/chenxilol/gohub/pkg/hub"
@@ -140,5 +144,48 @@ func TestUndrainWhileStopping(t *testing.T) {
 	}
 	if err := within(t, "end of Run", done); err != nil {
 		t.Errorf("Run: %v", err)
+	}
+}
+
+// TestShutdownAmidConnects: whoever connects while the server ends is refused,
+// or let in and sent away properly; nobody is cut off.
+func TestShutdownAmidConnects(t *testing.T) {
+	const dialers, first = 4, 30
+	s := newServer(t, server.Options{})
+	done := make(chan error, 1)
+	go func() { done <- s.Start() }()
+	srv := hubtest.Attach(t, s)
+	var accepted atomic.Int64
+	var dialling sync.WaitGroup
+	for range dialers {
+		dialling.Go(func() {
+			for {
+				ws, resp, err := websocket.DefaultDialer.Dial(srv.URL("ws")+"/ws", nil)
+				if err != nil {
+					if resp != nil && resp.StatusCode != 503 {
+						t.Errorf("refused with status %d", resp.StatusCode)
+					}
+					return
+				}
+				accepted.Add(1)
+				dialling.Go(func() {
+					defer ws.Close()
+					if _, _, err := ws.ReadMessage(); !websocket.IsCloseError(err, 1001, 1012) {
+						t.Errorf("ended with %v", err)
+					}
+				})
+			}
+		})
+	}
+	eventually(t, "there are clients", func() bool { return accepted.Load() >= first })
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := within(t, "end of Start", done); err != nil {
+		t.Error(err)
+	}
+	dialling.Wait()
+	if n := srv.SDK().GetClientCount(); n != 0 {
+		t.Errorf("%d clients are left", n)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -103,6 +104,35 @@ func TestPositionsChain(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestHistoryMessages: all that a room with history says, to the letter.
+func TestHistoryMessages(t *testing.T) {
+	srv := start(t, historyOptions(100, 0))
+	pub, c := srv.Dial(t, hubtest.ID("pub")), srv.Dial(t)
+	begin := into[joined](t, pub.Join("h")).Position
+	at := func(template string, positions ...string) string {
+		for i, p := range positions {
+			template = strings.ReplaceAll(template, fmt.Sprintf("$%d", i), strconv.Quote(p))
+		}
+		return template
+	}
+	wantMessage(t, rawRequest(c, `"join_room","data":{"room_id":"h"}`), "room_joined", at(`{"room_id":"h","status":"joined","position":$0}`, begin), 1<<40)
+	sent := rawRequest(pub, `"room_message","data":{"room_id":"h","content":{"a":null}}`)
+	position := into[joined](t, decode(t, sent)).Position
+	wantMessage(t, sent, "room_message_sent", at(`{"room_id":"h","position":$0,"scope":"cluster"}`, position), 1<<40)
+	live := c.NextFrame()
+	message := at(`{"room_id":"h","content":{"a":null},"sender_id":"pub","timestamp":"now","position":$0,"prev":$1}`, position, begin)
+	wantMessage(t, live, "room_message", message, 0)
+	page := at(`{"room_id":"h","messages":[{"content":{"a":null},"sender_id":"pub","timestamp":"now","position":$0,"prev":$1}],"count":1}`, position, begin)
+	wantMessage(t, rawRequest(c, `"room_history","data":{"room_id":"h"}`), "room_history", page, 1<<40)
+	rawRequest(c, `"leave_room","data":{"room_id":"h"}`)
+	again := rawRequest(c, `"join_room","data":{"room_id":"h","since":`+strconv.Quote(begin)+`}`)
+	wantMessage(t, again, "room_joined", at(`{"room_id":"h","status":"joined","position":$0,"recovered":true}`, position), 1<<40)
+	if replayed := c.NextFrame(); string(replayed.Data) != string(live.Data) {
+		t.Errorf("live     %s\nreplayed %s", live.Data, replayed.Data)
+	}
+	c.Silent()
 }
 
 // TestResume: clients of every kind get exactly what they missed, and go on
@@ -238,7 +268,7 @@ func TestResumeUnderLoad(t *testing.T) {
 func TestHistoryExpires(t *testing.T) {
 	t.Parallel()
 	deleted := make(chan sdk.Event, 1)
-	srv := start(t, historyOptions(10, 200*time.Millisecond), func(s *server.Server) {
+	srv := start(t, historyOptions(10, 600*time.Millisecond), func(s *server.Server) {
 		s.On(sdk.EventRoomDeleted, func(_ context.Context, ev sdk.Event) error {
 			deleted <- ev
 			return nil
@@ -263,7 +293,7 @@ func TestHistoryExpires(t *testing.T) {
 			t.Fatal("messages do not expire")
 		}
 	}
-	if age := time.Since(published); age < 150*time.Millisecond {
+	if age := time.Since(published); age < 550*time.Millisecond {
 		t.Errorf("expired after %v", age)
 	}
 	if j := joinSince(t, c, "h", begin); *j.Recovered {

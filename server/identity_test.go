@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/chenxilol/gohub/hubtest"
@@ -112,6 +113,33 @@ func TestDuplicateReplace(t *testing.T) {
 	}
 }
 
+// TestDuplicateReplaceAtOnce: of several that come at the same time one stays.
+func TestDuplicateReplaceAtOnce(t *testing.T) {
+	srv := start(t, queryIDs)
+	for range 20 {
+		var dialling sync.WaitGroup
+		clients := make([]*hubtest.Client, 5)
+		for i := range clients {
+			dialling.Go(func() { clients[i], _, _ = srv.TryDial(t, hubtest.ID("bob")) })
+		}
+		dialling.Wait()
+		wantClients(t, srv, 1)
+		if err := srv.SDK().DisconnectClient("bob", 4000, ""); err != nil {
+			t.Fatal(err)
+		}
+		closed := map[int]int{}
+		for _, c := range clients {
+			code, _ := c.ExpectClose()
+			closed[code]++
+			c.Drop()
+		}
+		if closed[4000] != 1 || closed[hub.CloseReplaced] != len(clients)-1 {
+			t.Fatalf("closed with %v", closed)
+		}
+		wantClients(t, srv, 0)
+	}
+}
+
 func TestDuplicateReject(t *testing.T) {
 	srv := start(t, server.Options{EnableQueryClientID: true, DuplicateID: server.DuplicateReject})
 	old := srv.Dial(t, hubtest.ID("bob"))
@@ -122,6 +150,40 @@ func TestDuplicateReject(t *testing.T) {
 	old.Close()
 	wantClients(t, srv, 1)
 	srv.Dial(t, hubtest.ID("bob")).Silent() // free again
+}
+
+// TestDuplicateRejectAtOnce: of several that come at the same time one stays.
+func TestDuplicateRejectAtOnce(t *testing.T) {
+	srv := start(t, server.Options{EnableQueryClientID: true, DuplicateID: server.DuplicateReject})
+	for range 30 {
+		var dialling sync.WaitGroup
+		clients := make([]*hubtest.Client, 4)
+		for i := range clients {
+			dialling.Go(func() { clients[i], _, _ = srv.TryDial(t, hubtest.ID("bob")) })
+		}
+		dialling.Wait()
+		if n := srv.SDK().GetClientCount(); n != 1 {
+			t.Fatalf("%d clients", n)
+		}
+		if err := srv.SDK().DisconnectClient("bob", 4000, ""); err != nil {
+			t.Fatal(err)
+		}
+		closed := map[int]int{}
+		for _, c := range clients {
+			if c != nil { // else it got 409
+				code, _ := c.ExpectClose()
+				closed[code]++
+				c.Drop()
+			}
+		}
+		one := closed[4000]
+		delete(closed, 4000)
+		delete(closed, hub.CloseReplaced) // let in, and found to be one too many
+		if one != 1 || len(closed) > 0 {
+			t.Fatalf("%d stayed, others were closed with %v", one, closed)
+		}
+		wantClients(t, srv, 0)
+	}
 }
 
 func TestDuplicateAllow(t *testing.T) {

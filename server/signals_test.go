@@ -65,6 +65,7 @@ func (p *process) wantEnd(t *testing.T, code int, by syscall.Signal) {
 		t.Errorf("client saw %v, want close code %d", err, code)
 	}
 	_ = p.client.Close()
+	defer time.AfterFunc(hubtest.Timeout, func() { _ = p.Process.Kill() }).Stop()
 	err := p.Wait()
 	status := p.ProcessState.Sys().(syscall.WaitStatus)
 	if by == 0 && err != nil || by != 0 && (!status.Signaled() || status.Signal() != by) {
