@@ -93,9 +93,9 @@ func (c *Conn) pushLocked(it item) bool {
 	return c.hold == 0
 }
 
-// startWork has a goroutine handle the inbox unless one does, there is nothing to do,
-// or must wait: messages of a peer that does not read the answers stay where
-// they are.
+// startWork has a goroutine handle the inbox unless one does, there is nothing
+// to do, or it must wait: messages of a peer that does not read the answers
+// stay where they are.
 func (c *Conn) startWork() {
 	in := c.in
 	if in == nil || in.working || in.len() == 0 || c.hold&(holdOutbox|holdUser) != 0 || c.state != stateOpen {

@@ -18,15 +18,8 @@ type outbox struct {
 
 // WriteLocked is Write for the holder of the lock.
 func (c *Conn) WriteLocked(frame []byte) error {
-	if c.state != stateOpen {
-		return ErrClosed
-	}
-	if c.out == nil {
-		return c.put(frame)
-	}
-	if limit := c.shard.e.cfg.SendQueueBytes; limit > 0 && c.out.bytes+len(frame) > limit && !c.corked {
-		c.out.refused = true
-		return ErrSlow
+	if err := c.admit(len(frame)); err != nil {
+		return err
 	}
 	return c.put(frame)
 }
@@ -34,12 +27,8 @@ func (c *Conn) WriteLocked(frame []byte) error {
 // WriteAllLocked is WriteLocked for several frames of size bytes in all, which
 // are shared and not joined: all of them are written or queued, or none.
 func (c *Conn) WriteAllLocked(frames [][]byte, size int) error {
-	if c.state != stateOpen {
-		return ErrClosed
-	}
-	if limit := c.shard.e.cfg.SendQueueBytes; c.out != nil && limit > 0 && c.out.bytes+size > limit {
-		c.out.refused = true
-		return ErrSlow
+	if err := c.admit(size); err != nil {
+		return err
 	}
 	for _, f := range frames {
 		if err := c.put(f); err != nil {
@@ -49,45 +38,60 @@ func (c *Conn) WriteAllLocked(frames [][]byte, size int) error {
 	return nil
 }
 
+// admit tells why size more bytes cannot be sent. What goes out before
+// anything waits, or together with the answer to the handshake, may be of any
+// size.
+func (c *Conn) admit(size int) error {
+	if c.state != stateOpen {
+		return ErrClosed
+	}
+	if limit := c.shard.e.cfg.SendQueueBytes; c.out != nil && !c.corked && limit > 0 && c.out.bytes+size > limit {
+		c.out.refused = true
+		return ErrSlow
+	}
+	return nil
+}
+
 // WriteOnce is Write for a frame that the caller wants back: what the socket
 // does not take at once is copied.
 func (c *Conn) WriteOnce(frame []byte) error {
 	c.mu.Lock()
 	defer c.Unlock()
-	if c.state == stateOpen && c.out == nil && c.stream == nil {
-		n, err := writeFD(c.fd, frame)
-		if err != nil {
-			c.abort()
-			return ErrClosed
-		}
-		if n == len(frame) {
-			return nil
-		}
-		c.startOutbox(bytes.Clone(frame[n:]))
-		return nil
+	if c.state != stateOpen || c.out != nil {
+		return c.WriteLocked(bytes.Clone(frame))
 	}
-	return c.WriteLocked(bytes.Clone(frame))
+	rest, err := c.writeNow(frame)
+	if err == nil && len(rest) > 0 {
+		c.startOutbox(bytes.Clone(rest))
+	}
+	return err
 }
 
 // put writes frame or queues what the socket does not take.
 func (c *Conn) put(frame []byte) error {
-	if c.out == nil {
-		if c.stream == nil {
-			n, err := writeFD(c.fd, frame)
-			if err != nil {
-				c.abort()
-				return ErrClosed
-			}
-			if n == len(frame) {
-				return nil
-			}
-			frame = frame[n:]
-		}
-		c.startOutbox(frame)
+	if c.out != nil {
+		c.queue(frame)
 		return nil
 	}
-	c.queue(frame)
-	return nil
+	rest, err := c.writeNow(frame)
+	if err == nil && len(rest) > 0 {
+		c.startOutbox(rest)
+	}
+	return err
+}
+
+// writeNow writes frame while nothing else waits, and returns what the socket
+// did not take: all of it where a stream's writer has to write it.
+func (c *Conn) writeNow(frame []byte) (rest []byte, err error) {
+	if c.stream != nil {
+		return frame, nil
+	}
+	n, err := writeFD(c.fd, frame)
+	if err != nil {
+		c.abort()
+		return nil, ErrClosed
+	}
+	return frame[n:], nil
 }
 
 // cork queues the answer to the handshake and holds everything back behind it
