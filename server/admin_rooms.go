@@ -77,22 +77,12 @@ func (a *admin) members(c *adminCall) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	from := -1
-	if cursor != "" {
-		if from, err = strconv.Atoi(cursor); err != nil || from < 0 {
-			return 0, nil, hub.NewError(hub.CodeFormat, "cursor is not one that the hub gave out")
-		}
-	}
 	id := c.PathValue("id")
-	ids, next, count, err := a.hub.MembersPage(id, from, limit)
+	ids, next, count, err := a.hub.MembersPage(id, limit, cursor)
 	if err != nil {
 		return 0, nil, err
 	}
-	answer := api.Members{RoomID: id, Members: ids, Count: count}
-	if next >= 0 {
-		answer.Cursor = strconv.Itoa(next)
-	}
-	return http.StatusOK, answer, nil
+	return http.StatusOK, api.Members{RoomID: id, Members: ids, Count: count, Cursor: next}, nil
 }
 
 func (a *admin) addMember(c *adminCall) (int, any, error) {
@@ -130,16 +120,13 @@ func (a *admin) history(c *adminCall) (int, any, error) {
 		return 0, nil, err
 	}
 	id := c.PathValue("id")
-	messages, more, count, err := a.hub.HistoryPage(id, limit, cursor)
+	messages, next, count, err := a.hub.HistoryPage(id, limit, cursor)
 	if err != nil {
 		return 0, nil, err
 	}
-	answer := api.History{RoomID: id, Messages: make([]api.Message, len(messages)), Count: count}
+	answer := api.History{RoomID: id, Messages: make([]api.Message, len(messages)), Count: count, Cursor: next}
 	for i, m := range messages {
 		answer.Messages[i] = api.Message(m)
-	}
-	if more {
-		answer.Cursor = messages[0].Position
 	}
 	return http.StatusOK, answer, nil
 }

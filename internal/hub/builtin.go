@@ -57,6 +57,14 @@ func (m *message) answer(messageType string, data any) error {
 	return m.s.SendMessage(messageType, data, m.MessageID)
 }
 
+// answerPage is answer with the cursor of the next page, if there is one.
+func (m *message) answerPage(messageType, next string, data map[string]any) error {
+	if next != "" {
+		data["cursor"] = next
+	}
+	return m.answer(messageType, data)
+}
+
 func (h *Hub) handlePing(m *message) error {
 	a := args{}
 	if len(m.Data) > 0 && string(m.Data) != "null" {
@@ -150,7 +158,7 @@ func (h *Hub) handleRoomMessage(m *message) error {
 	}
 	key := a.idempotencyKey
 	if key != "" {
-		key = m.s.id + "\x00" + key // clients cannot use up each other's keys
+		key = m.s.id + "\x00" + key // the same key of another client is another
 	}
 	receipt, err := h.publish(member.Room, publication{content: a.content, senderID: m.s.id, sender: m.s, key: key})
 	if err != nil || m.MessageID == 0 {
@@ -201,18 +209,11 @@ func (h *Hub) handleMembers(m *message) error {
 	if err != nil {
 		return err
 	}
-	from := -1
-	if a.cursor != "" {
-		if from, err = strconv.Atoi(a.cursor); err != nil || from < 0 {
-			return hub.NewError(hub.CodeFormat, "cursor is not one that the hub gave out")
-		}
+	ids, next, count, err := h.members(r, limit, a.cursor)
+	if err != nil {
+		return err
 	}
-	ids, next, count := r.Members(from, limit)
-	data := map[string]any{"room_id": a.roomID, "members": ids, "count": count}
-	if next >= 0 {
-		data["cursor"] = strconv.Itoa(next)
-	}
-	return m.answer("room_members", data)
+	return m.answerPage("room_members", next, map[string]any{"room_id": a.roomID, "members": ids, "count": count})
 }
 
 func (h *Hub) handleHistory(m *message) error {
@@ -220,12 +221,8 @@ func (h *Hub) handleHistory(m *message) error {
 	if err != nil {
 		return err
 	}
-	messages, more, count := h.history(r, limit, a.cursor)
-	data := map[string]any{"room_id": a.roomID, "messages": messages, "count": count}
-	if more {
-		data["cursor"] = messages[0].Position
-	}
-	return m.answer("room_history", data)
+	messages, next, count := h.history(r, limit, a.cursor)
+	return m.answerPage("room_history", next, map[string]any{"room_id": a.roomID, "messages": messages, "count": count})
 }
 
 // readable reads a request for a page of a room that the client may read.

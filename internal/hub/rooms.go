@@ -210,15 +210,35 @@ func roomMessageFrame(id string, p publication, position, prev string, millis in
 	}, millis, 0, 0)
 }
 
+// members returns a page of a room's members, the cursor of the next ("" at the
+// end) and the number of all.
+func (h *Hub) members(r *room.Room, limit int, cursor string) (ids []string, next string, count int, err error) {
+	from := -1
+	if cursor != "" {
+		if from, err = strconv.Atoi(cursor); err != nil || from < 0 {
+			return nil, "", 0, hub.NewError(hub.CodeFormat, "cursor is not one that the hub gave out")
+		}
+	}
+	ids, index, count := r.Members(from, limit)
+	if index >= 0 {
+		next = strconv.Itoa(index)
+	}
+	return ids, next, count, nil
+}
+
 // history returns a page of a room's history, oldest first: the newest
-// messages before cursor. more tells whether there are older ones.
-func (h *Hub) history(r *room.Room, limit int, cursor string) (page []sdk.Message, more bool, count int) {
+// messages before cursor; the cursor of the next page, older ones ("" at the
+// end); and the number of all.
+func (h *Hub) history(r *room.Room, limit int, cursor string) (page []sdk.Message, next string, count int) {
 	records, more, count := r.History(limit, cursor, h.now())
 	page = make([]sdk.Message, len(records))
 	for i, m := range records {
 		page[i] = sdk.Message{Content: m.Content, SenderID: m.SenderID, Timestamp: m.At.UnixMilli(), Position: m.Position, Prev: m.Prev}
 	}
-	return page, more, count
+	if more {
+		next = page[0].Position
+	}
+	return page, next, count
 }
 
 // presenceFrame is the notice of who came into or left a room.

@@ -205,13 +205,12 @@ func (h *Hub) RoomMembers(id string) ([]string, error) {
 }
 
 // MembersPage returns a page of a room's members, as room_members does.
-func (h *Hub) MembersPage(id string, from, limit int) (ids []string, next, count int, err error) {
+func (h *Hub) MembersPage(id string, limit int, cursor string) (ids []string, next string, count int, err error) {
 	r, err := h.rooms.Get(id)
 	if err != nil {
-		return nil, 0, 0, err
+		return nil, "", 0, err
 	}
-	ids, next, count = r.Members(from, limit)
-	return ids, next, count, nil
+	return h.members(r, limit, cursor)
 }
 
 // RoomHistory returns the newest messages of a room.
@@ -221,13 +220,13 @@ func (h *Hub) RoomHistory(id string, limit int) ([]sdk.Message, error) {
 }
 
 // HistoryPage returns a page of a room's history, as room_history does.
-func (h *Hub) HistoryPage(id string, limit int, cursor string) (page []sdk.Message, more bool, count int, err error) {
+func (h *Hub) HistoryPage(id string, limit int, cursor string) (page []sdk.Message, next string, count int, err error) {
 	r, err := h.rooms.Get(id)
 	if err != nil {
-		return nil, false, 0, err
+		return nil, "", 0, err
 	}
-	page, more, count = h.history(r, max(limit, 0), cursor)
-	return page, more, count, nil
+	page, next, count = h.history(r, max(limit, 0), cursor)
+	return page, next, count, nil
 }
 
 // Client returns a client.
