@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"io"
 	"net/http"
-	"time"
 
 	corehub "github.com/chenxilol/gohub/internal/hub"
 	"github.com/chenxilol/gohub/pkg/api"
@@ -79,17 +78,11 @@ type adminCall struct {
 	who caller
 }
 
-// bodyTimeout bounds how long a request's body may take.
-const bodyTimeout = 30 * time.Second
-
 func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	route := a.find(r)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if r.ContentLength != 0 {
-		// Where w is not from a server it has no deadlines.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-	}
+	setBodyDeadline(w, r) // also under an http.Server of the program's own
 	who, err := a.authenticate(r)
 	if err == nil && route.needs != "" {
 		err = who.check(route.needs, r.PathValue("id"))

@@ -184,11 +184,20 @@ func (s *Server) serve(ln net.Listener, h http.Handler, failed chan<- error) *ht
 // the header.
 func boundBody(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength != 0 {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-		}
+		setBodyDeadline(w, r)
 		h.ServeHTTP(w, r)
 	})
+}
+
+// bodyTimeout bounds how long a request's body may take.
+const bodyTimeout = 30 * time.Second
+
+// setBodyDeadline starts the time that r's body has, if it has one.
+func setBodyDeadline(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// Where w is not from a server it has no deadlines.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+	}
 }
 
 // drainFloor is the pace at which a shutdown may send clients away at once:

@@ -150,7 +150,7 @@ func (s *Server) hubConfig() (corehub.Config, error) {
 		return corehub.Config{}, err
 	}
 	return corehub.Config{
-		Node: nodeID(o), Version: Version(), Logger: s.log,
+		Node: nodeID(o), Logger: s.log,
 		Engine: conn.Config{
 			MaxMessage: max(o.MaxMessageSize, 0), SendQueueBytes: max(o.SendQueueBytes, 0), ReadBufferSize: o.ReadBufferSize,
 			ReadTimeout: max(o.ReadTimeout, 0), WriteTimeout: max(o.WriteTimeout, 0), PingInterval: max(o.PingInterval, 0),

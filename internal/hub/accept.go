@@ -28,6 +28,13 @@ func refuse(status, code int, label, format string, args ...any) *refusal {
 	return &refusal{status: status, err: hub.NewError(code, format, args...), label: label}
 }
 
+// refuseForNow is refuse where another try, later or elsewhere, may succeed.
+func refuseForNow(status, code int, label, text string) *refusal {
+	no := refuse(status, code, label, "%s", text)
+	no.retry = true
+	return no
+}
+
 // identity is who is behind a handshake.
 type identity struct {
 	id        string
@@ -46,8 +53,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Hub) accept(w http.ResponseWriter, r *http.Request) *refusal {
 	if !h.drain.enter() {
-		return &refusal{status: http.StatusServiceUnavailable, label: "draining", retry: true,
-			err: hub.NewError(hub.CodeServer, "this hub is shutting down")}
+		return refuseForNow(http.StatusServiceUnavailable, hub.CodeServer, "draining", "this hub is shutting down")
 	}
 	defer h.drain.leave()
 	if status, err := conn.Check(r); err != nil {
@@ -58,9 +64,7 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) *refusal {
 	}
 	addr := clientAddress(r, h.cfg.TrustedProxies)
 	if !h.addresses.acquire(addr.Addr(), h.now()) {
-		no := refuse(http.StatusTooManyRequests, hub.CodeRateLimited, "address", "too many connections from this address")
-		no.retry = true
-		return no
+		return refuseForNow(http.StatusTooManyRequests, hub.CodeRateLimited, "address", "too many connections from this address")
 	}
 	taken := h.slots.Add(1)
 	accepted := false
@@ -71,9 +75,7 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) *refusal {
 		}
 	}()
 	if limit := h.cfg.MaxConnections; limit > 0 && taken > int64(limit) {
-		no := refuse(http.StatusServiceUnavailable, hub.CodeRateLimited, "full", "this hub has as many connections as it may")
-		no.retry = true
-		return no
+		return refuseForNow(http.StatusServiceUnavailable, hub.CodeRateLimited, "full", "this hub has as many connections as it may")
 	}
 	who, no := h.identify(r)
 	if no != nil {

@@ -24,11 +24,10 @@ const (
 // Config configures a Hub. Values are literal: 0 means off or unlimited where
 // a limit can be, never a default.
 type Config struct {
-	Node    string // this node's id
-	Version string
-	Engine  conn.Config
-	Logger  *slog.Logger
-	Now     func() time.Time // nil: time.Now
+	Node   string // this node's id
+	Engine conn.Config
+	Logger *slog.Logger
+	Now    func() time.Time // nil: time.Now
 
 	// Verifier checks tokens; nil means that authentication is off: everybody
 	// connects and may do everything.
@@ -69,7 +68,6 @@ type DrainConfig struct {
 // package pkg/hub.
 const (
 	closeRestart = 1012
-	closeFull    = 1013
 )
 
 var (

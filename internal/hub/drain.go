@@ -102,12 +102,12 @@ func (h *Hub) Draining() bool {
 // ErrStopping means that the hub drains because its process ends.
 var ErrStopping = errors.New("the hub is stopping")
 
-// Drain sends the clients away before the process ends: first the hub stops being ready and goes on
-// for the delay; then it takes no more upgrades, and each client is closed
-// with 1012 in its slot of the window, which gohub.v1 clients are told before.
-// It returns when all are gone, or when ctx or the timeout ends.
-// A second call waits for the first; one that comes when the first has ended
-// sends away whoever is left, without a delay.
+// Drain sends the clients away before the process ends: first the hub stops
+// being ready and goes on for the delay; then it takes no more upgrades, and
+// each client is closed with 1012 in its slot of the window, which gohub.v1
+// clients are told before. It returns when all are gone, or when ctx or the
+// timeout ends. A second call waits for the first; one that comes when the
+// first has ended sends away whoever is left, without a delay.
 func (h *Hub) Drain(ctx context.Context, cfg DrainConfig) error {
 	if cfg.Timeout > 0 {
 		var cancel context.CancelFunc

@@ -186,7 +186,7 @@ func BenchmarkFanOut(b *testing.B) {
 			b.Run(fmt.Sprint(senders, "-senders/", queued, "-queued"), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					p := pass{fan: r.fan, room: r, batch: batchOf(queued, members[:senders])}
+					p := pass{fan: r.fan, batch: batchOf(queued, members[:senders])}
 					p.deliver(r.members.snapshot())
 					r.members.thaw()
 					if p.delivered+uint64(len(p.excluded)) < uint64(queued) {

@@ -146,7 +146,7 @@ func (r *Room) run(passes int) {
 		r.mu.Unlock()
 
 		begin := r.fan.Now()
-		p := pass{fan: r.fan, room: r, batch: batch}
+		p := pass{fan: r.fan, batch: batch}
 		p.deliver(blocks)
 
 		r.mu.Lock()

@@ -9,7 +9,6 @@ import (
 // pass is one walk over the members with a batch of messages.
 type pass struct {
 	fan       *FanOut
-	room      *Room
 	batch     []*Message
 	variants  [4]joined // by what a member's connection understands
 	excluded  map[*conn.Conn]struct{}
