@@ -1,23 +1,15 @@
 package browser
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
-	"os"
-	"os/exec"
 	"testing"
-	"time"
+
+	"github.com/chenxilol/gohub/test/peer"
 )
 
 // browser is a running Chromium with its pages. Its methods are called one at
 // a time; what goes wrong ends the test.
-type browser struct {
-	in     io.Writer
-	out    *json.Decoder
-	stderr bytes.Buffer
-}
+type browser struct{ *peer.Process }
 
 // request is one line to pages.mjs. Which fields count depends on Do:
 //
@@ -46,44 +38,12 @@ type reply struct {
 // startBrowser runs Chromium until the test ends. Only origin can be reached.
 func startBrowser(ctx context.Context, t *testing.T, node, chromium, origin string) *browser {
 	t.Helper()
-	cmd := exec.CommandContext(ctx, node, "pages.mjs", chromium, t.TempDir(), origin)
-	cmd.WaitDelay = time.Second // where killing does not end its output
-	cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1")
-	b := &browser{}
-	cmd.Stderr = &b.stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start node: %v", err)
-	}
-	b.in, b.out = in, json.NewDecoder(out)
-	t.Cleanup(func() {
-		_ = in.Close() // makes it end
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the browser's driver: %v: %s", err, b.stderr.Bytes())
-		}
-	})
-	return b
+	return &browser{peer.Start(ctx, t, "the browser's driver", node, "pages.mjs", chromium, t.TempDir(), origin)}
 }
 
 func (b *browser) call(t *testing.T, q request) (r reply) {
 	t.Helper()
-	line, err := json.Marshal(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.in.Write(append(line, '\n')); err != nil {
-		t.Fatalf("%s: %v", q.Do, err)
-	}
-	if err := b.out.Decode(&r); err != nil {
-		t.Fatalf("%s: %v", q.Do, err)
-	}
+	b.Call(t, q.Do, q, &r)
 	if r.Error != "" {
 		t.Fatalf("page %q: %s %q %q: %s", q.Page, q.Do, q.ID, q.Text, r.Error)
 	}

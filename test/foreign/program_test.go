@@ -1,12 +1,7 @@
 package foreign
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
-	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -33,11 +28,7 @@ var (
 )
 
 // program is a running client. Its methods are called one at a time.
-type program struct {
-	in     io.Writer
-	out    *json.Decoder
-	stderr bytes.Buffer
-}
+type program struct{ *peer.Process }
 
 // request is one line to a program. Which fields count depends on Do:
 //
@@ -78,46 +69,14 @@ func (l language) start(t *testing.T) *program {
 	t.Helper()
 	command := l.command(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.WaitDelay = time.Second // where killing does not end its output
-	cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1")
-	p := &program{}
-	cmd.Stderr = &p.stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start %s: %v", l.name, err)
-	}
-	p.in, p.out = in, json.NewDecoder(out)
-	t.Cleanup(func() {
-		_ = in.Close() // makes it end
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s: %v: %s", l.name, err, p.stderr.Bytes())
-		}
-		cancel()
-	})
-	return p
+	t.Cleanup(cancel)
+	return &program{peer.Start(ctx, t, l.name, command[0], command[1:]...)}
 }
 
 // call makes the program do something.
 func (p *program) call(t *testing.T, q request) (r reply) {
 	t.Helper()
-	line, err := json.Marshal(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.in.Write(append(line, '\n')); err != nil {
-		t.Fatalf("%s: %v", q.Do, err)
-	}
-	if err := p.out.Decode(&r); err != nil {
-		t.Fatalf("%s: %v", q.Do, err)
-	}
+	p.Call(t, q.Do, q, &r)
 	if r.Error != "" {
 		t.Fatalf("%s: %s", q.Do, r.Error)
 	}

@@ -1,4 +1,4 @@
-// Package peer finds the programs that tests talk to and that are no part of
+// Package peer finds and runs the programs that tests talk to and that are no part of
 // Go. At the desk a missing one skips its test by name; where CI=true it fails.
 package peer
 
