@@ -32,7 +32,7 @@ conformance: ## Replay the RFC 6455 cases on both engines
 	$(GO) test -count=1 -v ./test/conformance -engine=goroutine | grep -v '^ *[-=]'
 
 .PHONY: fuzz
-fuzz: ## Fuzz every parser for FUZZTIME (10s) each
+fuzz: ## Fuzz every parser for FUZZTIME each (10s, or a number of inputs: 20000x)
 	hack/fuzz.sh
 
 .PHONY: lint
