@@ -10,6 +10,7 @@ need() { command -v "$1" >/dev/null || packages+=("$2"); }
 need node nodejs
 need npm npm
 need chromium chromium
+need redis-server redis-server
 /usr/bin/python3 -c 'import websockets' 2>/dev/null || packages+=(python3-websockets)
 
 if [ ${#packages[@]} -gt 0 ]; then

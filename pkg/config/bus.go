@@ -10,6 +10,11 @@ type NATS struct {
 	// Name is the connection's name in the server's monitoring.
 	Name string `json:"name"`
 
+	// Prefix begins the names of all subjects and streams, so that several
+	// clusters of hubs can share a server: the hubs of one cluster have the
+	// same, no other has it. 1 to 64 letters, digits, "-" and "_".
+	Prefix string `json:"prefix"`
+
 	// ReconnectWait is the pause between two attempts to reach the same server.
 	ReconnectWait Duration `json:"reconnectWait"`
 
@@ -36,6 +41,26 @@ type NATS struct {
 	// TLS sets how the server is verified and the hub identified. The tls://
 	// scheme turns TLS on as well.
 	TLS ClientTLS `json:"tls"`
+
+	// JetStream sets whether and how the server keeps the history of rooms.
+	JetStream JetStream `json:"jetStream"`
+}
+
+// JetStream sets whether and how a NATS server keeps the history of rooms. It
+// must be the same on all hubs, and needs nats-server 2.11 with JetStream.
+type JetStream struct {
+	// Enable has the server keep the history of rooms, and vouch for hubs where
+	// servers are cut off from each other. Without it rooms with a history keep
+	// it in the memory of each hub.
+	Enable bool `json:"enable"`
+
+	// Replicas is the number of servers that keep each message: 1, or 3 or 5 of
+	// a cluster that has as many.
+	Replicas int `json:"replicas" max:"5"`
+
+	// Storage is where the servers keep messages: "file" or "memory". It cannot
+	// be changed for a stream that exists.
+	Storage string `json:"storage" enum:"file,memory"`
 }
 
 // Redis says how to reach Redis. Addr alone is one server; MasterName makes
@@ -68,6 +93,12 @@ type Redis struct {
 
 	// DB is the number of the database. A Redis Cluster has only 0.
 	DB int `json:"db"`
+
+	// Prefix begins the names of all keys and channels, as in "{gohub:17}:...",
+	// so that several clusters of hubs can share a server: the hubs of one
+	// cluster have the same, no other has it in the same DB. 1 to 64 letters,
+	// digits, "-" and "_".
+	Prefix string `json:"prefix"`
 
 	// TLS sets how the server is verified and the hub identified.
 	TLS ClientTLS `json:"tls"`

@@ -147,12 +147,15 @@ type Config struct {
 	// request, TLS handshake included. Negative waits for ever.
 	HandshakeTimeout Duration `json:"handshakeTimeout" negative:"off"`
 
-	// ReadBufferSize is the size in bytes of the pooled read buffers, at most
-	// 16777216 (16 MiB). It never limits a message.
+	// ReadBufferSize is the size in bytes of the pooled buffers that connections
+	// without an event loop (those with TLS, and all of the goroutine engine) are
+	// read into, at most 16777216 (16 MiB). Event loops read into one of 64 KiB
+	// each. It never limits a message.
 	ReadBufferSize int `json:"readBufferSize" max:"16777216"`
 
-	// WriteBufferSize is the size in bytes of the pooled write buffers, at most
-	// 16777216 (16 MiB). It never limits a message.
+	// WriteBufferSize has no effect: a frame is written as it is, without a
+	// buffer, and what a slow client leaves over waits within sendQueueBytes. At
+	// most 16777216 (16 MiB).
 	WriteBufferSize int `json:"writeBufferSize" max:"16777216"`
 
 	// MaxMessageSize is the largest message in bytes a client may send, counted
@@ -207,6 +210,10 @@ type Config struct {
 	// EnableCluster makes the hubs that share a bus act as one. It needs a
 	// BusType other than "noop".
 	EnableCluster bool `json:"enableCluster"`
+
+	// NodeID names this hub among the others. Empty means nats.name where that
+	// is set, else the host's name, which is the pod's in Kubernetes.
+	NodeID string `json:"nodeID"`
 
 	// BusType names what connects the hubs: "nats", "redis", "embedded" (NATS
 	// servers inside the hubs) or "noop" (one hub alone).

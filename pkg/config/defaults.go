@@ -39,9 +39,13 @@ const (
 
 	DefaultNATSURL         = "nats://localhost:4222"
 	DefaultNATSName        = "gohub"
+	DefaultNATSPrefix      = "gohub"
+	DefaultReplicas        = 1
+	DefaultStorage         = "file"
 	DefaultReconnectWait   = 500 * time.Millisecond
 	DefaultRedisAddr       = "localhost:6379"
 	DefaultSentinelAddr    = "localhost:26379"
+	DefaultRedisPrefix     = "gohub"
 	DefaultEmbeddedAddress = ":6222"
 
 	// DescriptorReserve is the number of open descriptors kept free for files,
@@ -94,6 +98,9 @@ func (n NATS) Effective() NATS {
 		n.URLs = []string{DefaultNATSURL}
 	}
 	set(&n.Name, DefaultNATSName)
+	set(&n.Prefix, DefaultNATSPrefix)
+	set(&n.JetStream.Replicas, DefaultReplicas)
+	set(&n.JetStream.Storage, DefaultStorage)
 	set(&n.ReconnectWait, Duration(DefaultReconnectWait))
 	set(&n.MaxReconnects, -1)
 	normalise(reflect.ValueOf(&n).Elem())
@@ -109,6 +116,7 @@ func (r Redis) Effective() Redis {
 	default:
 		set(&r.Addr, DefaultRedisAddr)
 	}
+	set(&r.Prefix, DefaultRedisPrefix)
 	return r
 }
 

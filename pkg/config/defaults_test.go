@@ -32,9 +32,10 @@ func TestEffectiveDefaults(t *testing.T) {
 		BusType:                  "noop",
 		NATS: config.NATS{
 			URLs: []string{"nats://localhost:4222"}, Name: "gohub",
-			ReconnectWait: config.Duration(500 * time.Millisecond), MaxReconnects: -1,
+			Prefix: "gohub", ReconnectWait: config.Duration(500 * time.Millisecond), MaxReconnects: -1,
+			JetStream: config.JetStream{Replicas: 1, Storage: "file"},
 		},
-		Redis:    config.Redis{Addr: "localhost:6379"},
+		Redis:    config.Redis{Addr: "localhost:6379", Prefix: "gohub"},
 		Embedded: config.Embedded{ClusterAddress: ":6222"},
 		Drain:    config.Drain{Delay: 5 * second, Window: 10 * second, Timeout: 30 * second},
 		LogLevel: "info",

@@ -187,20 +187,28 @@ func splitList(text string) []string {
 
 var pemEnd = regexp.MustCompile(`-----END [A-Z0-9 ]+-----`)
 
+// EnvNames returns the names of all variables that are read.
+func EnvNames() []string {
+	names := []string{ConfigFileEnv}
+	for _, k := range Keys() {
+		names = append(names, k.Env)
+		if k.FileEnv != "" {
+			names = append(names, k.FileEnv)
+		}
+	}
+	return names
+}
+
 // UnknownEnv returns, sorted, the names in environ (as of os.Environ) that
 // begin with GOHUB_ and that nothing reads: most likely a spelling mistake the
 // user should hear of. The variables Kubernetes sets for a Service whose name
 // begins with "gohub" are not among them. Values are never returned.
 func UnknownEnv(environ []string) []string {
-	known := map[string]bool{ConfigFileEnv: true}
-	for _, k := range Keys() {
-		known[k.Env] = true
-		known[k.FileEnv] = true
-	}
+	known := EnvNames()
 	var unknown []string
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, EnvPrefix) && !known[name] && !serviceLink.MatchString(name) {
+		if strings.HasPrefix(name, EnvPrefix) && !slices.Contains(known, name) && !serviceLink.MatchString(name) {
 			unknown = append(unknown, name)
 		}
 	}

@@ -23,6 +23,17 @@ func suggest(parent, key string, siblings []string) string {
 	return "did you mean " + strings.Join(near[:min(len(near), most)], " or ") + "?"
 }
 
+// DidYouMean returns ": did you mean a or b?" with the names nearest to an
+// unknown one, of a flag or a variable, and "" where none is near. At most three
+// are named.
+func DidYouMean(name string, known []string) string {
+	near := nearest(name, known)
+	if len(near) == 0 {
+		return ""
+	}
+	return ": did you mean " + strings.Join(near[:min(len(near), 3)], " or ") + "?"
+}
+
 // nearest returns the names that differ from key in case only or in at most a
 // third of its letters, the closest first.
 func nearest(key string, names []string) []string {

@@ -42,6 +42,18 @@ func (n NATS) check(path string, p *problems) {
 	}
 	checkUser(path, n.Username, n.Password, p)
 	n.TLS.check(join(path, "tls"), p)
+	if n.Prefix != "" && !validPrefix(n.Prefix) {
+		p.add(join(path, "prefix"), `must be 1 to 64 letters, digits, "-" and "_", got %q`, truncate(n.Prefix))
+	}
+	if r := n.JetStream.Replicas; r == 2 || r == 4 {
+		p.add(join(path, "jetStream.replicas"), "must be 1, 3 or 5, got %d", r)
+	}
+}
+
+// validPrefix reports whether text can be one token of a subject and a part of
+// a stream's name.
+func validPrefix(text string) bool {
+	return len(text) <= 64 && strings.Trim(text, "-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 func (r Redis) check(path string, p *problems) {
@@ -56,6 +68,9 @@ func (r Redis) check(path string, p *problems) {
 	}
 	if len(r.Addrs) > 1 && r.MasterName == "" && r.DB != 0 {
 		p.add(join(path, "db"), "must be 0 with several %s, which are a Redis Cluster; set masterName if they are Sentinels", join(path, "addrs"))
+	}
+	if r.Prefix != "" && !validPrefix(r.Prefix) {
+		p.add(join(path, "prefix"), `must be 1 to 64 letters, digits, "-" and "_", got %q`, truncate(r.Prefix))
 	}
 	sentinel := r.SentinelUsername != "" || r.SentinelPassword != ""
 	if sentinel && r.MasterName == "" {

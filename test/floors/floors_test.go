@@ -19,7 +19,8 @@ var house = [][]string{
 	{"internal/hub/conn", "internal/hub/dispatch"},
 	{"internal/hub/wire"},
 	{"pkg/client"},
-	{"pkg/sdk"}, // what the core implements, so below it
+	{"pkg/sdk"},          // what the core implements, so below it
+	{"pkg/bus/embedded"}, // servers inside the hubs, and the client of pkg/bus/nats
 	{"pkg/bus/..."},
 	{"pkg/bus"},
 	{"pkg/hub"},
@@ -27,7 +28,7 @@ var house = [][]string{
 	{"controllers"}, // beside the hub, not over it: see operatorMayImport
 	{"controllers/..."},
 	{"api/..."},
-	{"pkg/api", "pkg/config"},
+	{"pkg/api", "pkg/config", "internal/fault", "test/peer", "test/certs"},
 }
 
 // operatorMayImport is all of the module that the operator knows.

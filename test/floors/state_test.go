@@ -16,6 +16,7 @@ import (
 // the reason why they are none.
 var constant = map[string]string{
 	"internal/hub/conn.ping": "an encoded frame: frames never change once made",
+	"internal/fault.planted": "the environment, read once; not in a hub without the tag faults",
 }
 
 // constructors make values that nobody changes afterwards.

@@ -1,4 +1,3 @@
-// Package nats connects hubs through NATS.
 package nats
 
 import (
@@ -17,6 +16,10 @@ type Config struct {
 	// Name is the connection's name in the server's monitoring; "gohub" by
 	// default.
 	Name string
+	// Prefix begins the names of all subjects and streams, so that several
+	// clusters of hubs can share a server; "gohub" by default. It has 1 to 64
+	// letters, digits, "-" and "_".
+	Prefix string
 	// ReconnectWait is the pause between two attempts to reach the same server;
 	// 500 ms by default. Negative is an error.
 	ReconnectWait time.Duration
@@ -37,6 +40,9 @@ type Config struct {
 	// TLS sets how the server is verified and the hub identified. The tls://
 	// scheme turns TLS on as well.
 	TLS config.ClientTLS
+	// JetStream sets whether and how the server keeps the history of rooms; it
+	// does not by default.
+	JetStream config.JetStream
 }
 
 // DefaultConfig returns the configuration that the zero Config stands for.
@@ -60,6 +66,7 @@ func FromConfig(n config.NATS) Config {
 	return Config{
 		URLs:            n.URLs,
 		Name:            n.Name,
+		Prefix:          n.Prefix,
 		ReconnectWait:   time.Duration(n.ReconnectWait),
 		MaxReconnects:   n.MaxReconnects,
 		Username:        n.Username,
@@ -68,6 +75,7 @@ func FromConfig(n config.NATS) Config {
 		CredentialsFile: n.CredentialsFile,
 		NKeyFile:        n.NKeyFile,
 		TLS:             n.TLS,
+		JetStream:       n.JetStream,
 	}
 }
 
@@ -76,6 +84,7 @@ func (c Config) ToConfig() config.NATS {
 	return config.NATS{
 		URLs:            c.URLs,
 		Name:            c.Name,
+		Prefix:          c.Prefix,
 		ReconnectWait:   config.Duration(c.ReconnectWait),
 		MaxReconnects:   c.MaxReconnects,
 		Username:        c.Username,
@@ -84,5 +93,6 @@ func (c Config) ToConfig() config.NATS {
 		CredentialsFile: c.CredentialsFile,
 		NKeyFile:        c.NKeyFile,
 		TLS:             c.TLS,
+		JetStream:       c.JetStream,
 	}
 }

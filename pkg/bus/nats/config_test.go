@@ -14,7 +14,8 @@ import (
 func TestDefaultConfig(t *testing.T) {
 	want := nats.Config{
 		URLs: []string{"nats://localhost:4222"}, Name: "gohub",
-		ReconnectWait: 500 * time.Millisecond, MaxReconnects: -1,
+		Prefix: "gohub", ReconnectWait: 500 * time.Millisecond, MaxReconnects: -1,
+		JetStream: config.JetStream{Replicas: 1, Storage: "file"},
 	}
 	if got := nats.DefaultConfig(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
@@ -38,6 +39,11 @@ func TestValidate(t *testing.T) {
 		{nats.Config{ReconnectWait: -1}, "reconnectWait: must not be negative"},
 		{nats.Config{ReconnectWait: 2}, "reconnectWait: must be at least 1ms"},
 		{nats.Config{Token: "t", CredentialsFile: "f"}, "token: is set together with credentialsFile"},
+		{nats.Config{Prefix: "a.b"}, "prefix: must be 1 to 64 letters"},
+		{nats.Config{Prefix: strings.Repeat("a", 65)}, "prefix: must be 1 to 64 letters"},
+		{nats.Config{JetStream: config.JetStream{Replicas: 2}}, "jetStream.replicas: must be 1, 3 or 5, got 2"},
+		{nats.Config{JetStream: config.JetStream{Replicas: -1}}, "jetStream.replicas: must not be negative"},
+		{nats.Config{JetStream: config.JetStream{Storage: "disk"}}, "jetStream.storage: must be one of file, memory"},
 		{nats.Config{TLS: config.ClientTLS{KeyFile: "k"}}, "tls.certFile: is missing"},
 	} {
 		if err := tt.c.Validate(); err == nil || !strings.HasPrefix(err.Error(), tt.want) {

@@ -1,5 +1,3 @@
-// Package redis connects hubs through Redis: one server, one watched by
-// Sentinels, or a Redis Cluster.
 package redis
 
 import "github.com/chenxilol/gohub/pkg/config"
@@ -30,6 +28,11 @@ type Config struct {
 	// DB is the number of the database. A Redis Cluster has only 0. Negative is
 	// an error.
 	DB int
+	// Prefix begins the names of all keys and channels, as in "{gohub:17}:...",
+	// so that several clusters of hubs can share a server: the hubs of one
+	// cluster have the same, no other has it in the same DB. 1 to 64 letters,
+	// digits, "-" and "_"; "gohub" by default.
+	Prefix string
 	// TLS sets how the server is verified and the hub identified.
 	TLS config.ClientTLS
 }

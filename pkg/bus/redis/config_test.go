@@ -11,7 +11,7 @@ import (
 )
 
 func TestDefaultConfig(t *testing.T) {
-	if got, want := redis.DefaultConfig(), (redis.Config{Addr: "localhost:6379"}); !reflect.DeepEqual(got, want) {
+	if got, want := redis.DefaultConfig(), (redis.Config{Addr: "localhost:6379", Prefix: "gohub"}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	if got := (redis.Config{MasterName: "m"}).WithDefaults().Addr; got != "localhost:26379" {
@@ -36,6 +36,7 @@ func TestValidate(t *testing.T) {
 		{redis.Config{Addr: "a:1", Addrs: []string{"b:1"}}, "addr: is set together with addrs"},
 		{redis.Config{DB: -1}, "db: must not be negative"},
 		{redis.Config{Addrs: []string{"a:1", "b:1"}, DB: 1}, "db: must be 0 with several addrs"},
+		{redis.Config{Prefix: "a{b}"}, "prefix: must be 1 to 64 letters"},
 		{redis.Config{Username: "u"}, "password: is missing"},
 		{redis.Config{TLS: config.ClientTLS{CertFile: "c"}}, "tls.keyFile: is missing"},
 	} {

@@ -1,0 +1,21 @@
+package embedded
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// logger passes the server's log on. What it notices is for debugging here: it
+// tells of every start, stop and route.
+type logger struct{ log *slog.Logger }
+
+func (l logger) Noticef(format string, args ...any) { l.log.Debug(text(format, args)) }
+func (l logger) Debugf(format string, args ...any)  { l.log.Debug(text(format, args)) }
+func (l logger) Tracef(string, ...any)              {} // it would show payloads
+func (l logger) Warnf(format string, args ...any)   { l.log.Warn(text(format, args)) }
+func (l logger) Errorf(format string, args ...any)  { l.log.Warn(text(format, args)) }
+func (l logger) Fatalf(format string, args ...any)  { l.log.Error(text(format, args)) }
+
+func text(format string, args []any) string {
+	return "embedded NATS server: " + fmt.Sprintf(format, args...)
+}
