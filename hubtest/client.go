@@ -3,6 +3,7 @@ package hubtest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -26,24 +27,23 @@ type Message struct {
 type Client struct {
 	t      testing.TB
 	conn   *websocket.Conn
-	frames chan hub.Frame
+	in     inbox
 	nextID int64
 
-	mu  sync.Mutex // guards err, and writing
-	err error
+	mu sync.Mutex // guards writing
 }
 
+// read reads until the connection ends; what is left of the socket is closed
+// then, as clients do, since the hub waits for that.
 func (c *Client) read() {
-	defer close(c.frames)
 	for {
 		op, data, err := c.conn.ReadMessage()
 		if err != nil {
-			c.mu.Lock()
-			c.err = err
-			c.mu.Unlock()
+			c.in.end(err)
+			_ = c.conn.Close()
 			return
 		}
-		c.frames <- hub.Frame{MsgType: op, Data: data}
+		c.in.put(hub.Frame{MsgType: op, Data: data})
 	}
 }
 
@@ -69,6 +69,11 @@ func (c *Client) send(messageType string, data any, id int64) {
 	if id != 0 {
 		m["message_id"] = id
 	}
+	c.sendJSON(messageType, m)
+}
+
+func (c *Client) sendJSON(messageType string, m map[string]any) {
+	c.t.Helper()
 	raw, err := json.Marshal(m)
 	if err != nil {
 		c.t.Fatalf("hubtest: encode %q: %v", messageType, err)
@@ -95,19 +100,24 @@ func (c *Client) Request(messageType string, data any) Message {
 	}
 }
 
+// Answer answers a message by which the hub asks the client
+// (sdk.SDK.Request): with a message of the same type.
+func (c *Client) Answer(question Message, data any) {
+	c.t.Helper()
+	c.sendJSON(question.Type, map[string]any{"message_type": question.Type, "data": data, "request_id": question.MessageID})
+}
+
 // NextFrame returns the next frame.
 func (c *Client) NextFrame() hub.Frame {
 	c.t.Helper()
-	select {
-	case f, ok := <-c.frames:
-		if !ok {
-			c.t.Fatalf("hubtest: connection ended: %v", c.Err())
-		}
-		return f
-	case <-time.After(Timeout):
+	f, err := c.in.next(time.After(Timeout))
+	switch {
+	case errors.Is(err, errNothing):
 		c.t.Fatalf("hubtest: nothing received for %v", Timeout)
-		return hub.Frame{}
+	case err != nil:
+		c.t.Fatalf("hubtest: connection ended: %v", err)
 	}
+	return f
 }
 
 // Next returns the next message.
@@ -153,11 +163,7 @@ func (c *Client) Join(room string) Message {
 }
 
 // Err returns why the connection ended, nil while it has not.
-func (c *Client) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
-}
+func (c *Client) Err() error { return c.in.ended() }
 
 // ExpectClose waits for the end of the connection, whose close code it
 // returns with the reason; what comes before is dropped. An end without a
@@ -166,18 +172,17 @@ func (c *Client) ExpectClose() (code int, reason string) {
 	c.t.Helper()
 	deadline := time.After(Timeout)
 	for {
-		select {
-		case _, ok := <-c.frames:
-			if ok {
-				continue
-			}
-			if e, is := errors.AsType[*websocket.CloseError](c.Err()); is {
-				return e.Code, e.Text
-			}
-			return websocket.CloseAbnormalClosure, ""
-		case <-deadline:
+		_, err := c.in.next(deadline)
+		switch {
+		case err == nil:
+			continue
+		case errors.Is(err, errNothing):
 			c.t.Fatalf("hubtest: connection still open after %v", Timeout)
 		}
+		if e, is := errors.AsType[*websocket.CloseError](err); is {
+			return e.Code, e.Text
+		}
+		return websocket.CloseAbnormalClosure, ""
 	}
 }
 
@@ -192,6 +197,14 @@ func (c *Client) Close() {
 
 // Drop ends the connection rudely, without a close frame.
 func (c *Client) Drop() { _ = c.conn.NetConn().Close() }
+
+// Decode stores the message's data in v, as json.Unmarshal does.
+func (m Message) Decode(v any) error {
+	if err := json.Unmarshal(m.Data, v); err != nil {
+		return fmt.Errorf("hubtest: decode data of %q: %w", m.Type, err)
+	}
+	return nil
+}
 
 // ErrorCode returns the code of an error message, 0 for any other.
 func (m Message) ErrorCode() int {

@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/gorilla/websocket"
-
-	"github.com/chenxilol/gohub/pkg/hub"
 )
 
 // Option changes how a client connects.
@@ -65,7 +63,7 @@ func (s *Server) TryDial(t testing.TB, opts ...Option) (*Client, *http.Response,
 	if err != nil {
 		return nil, resp, err
 	}
-	c := &Client{t: t, conn: conn, frames: make(chan hub.Frame, 1<<16)}
+	c := &Client{t: t, conn: conn, in: inbox{more: make(chan struct{}, 1)}}
 	go c.read()
 	t.Cleanup(func() { _ = conn.Close() })
 	return c, resp, nil

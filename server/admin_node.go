@@ -1,16 +1,34 @@
 package server
 
 import (
+	"math"
 	"net/http"
 	"time"
 
+	"github.com/chenxilol/gohub/internal/hub/cluster"
 	"github.com/chenxilol/gohub/pkg/api"
 	"github.com/chenxilol/gohub/pkg/config"
 	"github.com/chenxilol/gohub/pkg/hub"
 )
 
 func (a *admin) nodes(*adminCall) (int, any, error) {
-	return http.StatusOK, api.NodeList{Nodes: []api.Node{a.node()}, Count: 1}, nil
+	c := a.hub.Cluster()
+	if c == nil {
+		return http.StatusOK, api.NodeList{Nodes: []api.Node{a.node()}, Count: 1}, nil
+	}
+	var list api.NodeList
+	for _, n := range c.Nodes() {
+		list.Nodes = append(list.Nodes, nodeOf(n))
+	}
+	list.Count = len(list.Nodes)
+	return http.StatusOK, list, nil
+}
+
+func nodeOf(n cluster.NodeInfo) api.Node {
+	return api.Node{
+		ID: n.ID, Version: n.Version, Address: n.Address, Connections: n.Load.Clients, Rooms: n.Load.Rooms, Load: int(math.Round(n.Rate)),
+		Ready: n.Ready, Silent: n.Silent, Draining: n.Draining, UptimeSeconds: int64(time.Since(n.Started).Seconds()),
+	}
 }
 
 // node describes this node.
@@ -18,7 +36,10 @@ func (a *admin) node() api.Node {
 	stats := a.hub.Stats()
 	n := api.Node{
 		ID: a.hub.Node(), Version: Version(), Connections: stats.Clients, Rooms: stats.Rooms,
-		Draining: stats.Draining, UptimeSeconds: int64(stats.Uptime.Seconds()),
+		Draining: stats.Draining, Ready: true, UptimeSeconds: int64(stats.Uptime.Seconds()),
+	}
+	if c := a.hub.Cluster(); c != nil {
+		return nodeOf(c.Self())
 	}
 	if addr := a.s.Addr(); addr != nil {
 		n.Address = addr.String()

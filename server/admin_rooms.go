@@ -23,8 +23,9 @@ func (a *admin) listRooms(c *adminCall) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	rooms := slices.DeleteFunc(a.hub.ListRooms(), func(r sdk.Room) bool { return !c.who.may(auth.PermReadMessage, r.ID) })
-	answer := api.RoomList{Rooms: []api.Room{}, Count: len(rooms)}
+	rooms, missing := a.hub.RoomsPage()
+	rooms = slices.DeleteFunc(rooms, func(r sdk.Room) bool { return !c.who.may(auth.PermReadMessage, r.ID) })
+	answer := api.RoomList{Rooms: []api.Room{}, Count: len(rooms), MissingNodes: missing}
 	// The cursor is the last id of the page before: rooms that come and go do
 	// not move the others.
 	rest := rooms[sort.Search(len(rooms), func(i int) bool { return rooms[i].ID > cursor }):]
@@ -78,11 +79,14 @@ func (a *admin) members(c *adminCall) (int, any, error) {
 		return 0, nil, err
 	}
 	id := c.PathValue("id")
-	ids, next, count, err := a.hub.MembersPage(id, limit, cursor)
+	m, err := a.hub.MembersPage(c.Context(), id, limit, cursor)
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, api.Members{RoomID: id, Members: ids, Count: count, Cursor: next}, nil
+	if m.IDs == nil {
+		m.IDs = []string{}
+	}
+	return http.StatusOK, api.Members{RoomID: id, Members: m.IDs, Count: m.Count, Cursor: m.Next, MissingNodes: m.Missing}, nil
 }
 
 func (a *admin) addMember(c *adminCall) (int, any, error) {
@@ -120,7 +124,7 @@ func (a *admin) history(c *adminCall) (int, any, error) {
 		return 0, nil, err
 	}
 	id := c.PathValue("id")
-	messages, next, count, err := a.hub.HistoryPage(id, limit, cursor)
+	messages, next, count, err := a.hub.HistoryPage(c.Context(), id, limit, cursor)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -196,6 +196,7 @@ func TestAdminPageParameters(t *testing.T) {
 	}
 	for _, cursor := range []string{"x", "-1", "99999999999999999999"} {
 		a.refused(400, hub.CodeFormat, "cursor is not one", "GET", at(api.PathMembers, "r")+"?cursor="+cursor, "")
+		a.refused(400, hub.CodeFormat, "cursor is not one", "GET", at(api.PathHistory, "r")+"?cursor="+cursor, "")
 	}
 }
 

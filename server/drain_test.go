@@ -112,19 +112,44 @@ func TestRunDrains(t *testing.T) {
 func TestDrainTimeout(t *testing.T) {
 	const timeout = 200 * time.Millisecond
 	srv, cancel, done := run(t, server.Options{APIKey: "key", Drain: server.Drain{Delay: -1, Window: -1, Timeout: timeout}})
-	c := srv.Dial(t)
-	post(t, srv, "/api/v1/drain", `{"delay":"1h","window":"1h","timeout":"3h"}`)
+	clients := []*bare{upgradeBare(t, srv), upgradeBare(t, srv)}
+	post(t, srv, "/api/v1/drain", `{"delay":"0s","window":"1h","timeout":"3h"}`)
+	eventually(t, "the first is sent away", func() bool { return srv.Stats().Clients < 2 })
 	begin := time.Now()
 	cancel()
-	if code, _ := c.ExpectClose(); code != 1001 {
-		t.Errorf("closed with %d", code)
+	codes := map[int]bool{}
+	for _, c := range clients {
+		_, payload := c.frame()
+		codes[closeCode(payload)] = true
+	}
+	if !codes[1012] || !codes[1001] {
+		t.Errorf("closed with %v, want one by the drain and one by its end", codes)
 	}
 	if took := time.Since(begin); took < timeout {
 		t.Errorf("closed after %v", took)
 	}
-	c.Drop()
 	if err := within(t, "end of Run", done); err != nil {
 		t.Errorf("Run: %v", err)
+	}
+}
+
+// TestShutdownAmidDelay: whoever stops a server does not wait for the delay of
+// a drain that the admin API has begun.
+func TestShutdownAmidDelay(t *testing.T) {
+	srv, _, done := run(t, server.Options{APIKey: "key"})
+	c := srv.Dial(t)
+	post(t, srv, "/api/v1/drain", `{"delay":"1h","window":"1h","timeout":"3h"}`)
+	shut := make(chan error, 1)
+	go func() { shut <- srv.Shutdown(t.Context()) }()
+	if code, _ := c.ExpectClose(); code != 1012 {
+		t.Errorf("closed with %d", code)
+	}
+	c.Drop()
+	if err := within(t, "end of Shutdown", shut); err != nil {
+		t.Error(err)
+	}
+	if err := within(t, "end of Run", done); err != nil {
+		t.Error(err)
 	}
 }
 

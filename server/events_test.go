@@ -96,7 +96,7 @@ func TestEvents(t *testing.T) {
 	log.want(t, of(sdk.EventClientConnected, ""))
 	log.want(t, says(`{"message_type":"join_room","data":{"room_id":"r"}}`), of(sdk.EventRoomCreated, "r"), of(sdk.EventRoomJoined, "r"))
 	message := of(sdk.EventRoomMessage, "r")
-	message.Message = []byte(`{"a": 1}`)
+	message.Message, message.SenderID = []byte(`{"a": 1}`), "me"
 	log.want(t, says(`{"message_type":"room_message","data":{"room_id":"r","content":{"a": 1}}}`), message)
 	for text, code := range map[string]int{`{"message_type":"dance"}`: 1001, `{"message_type":"ping","message_id":"x"}`: 1002, `no JSON`: 1001} {
 		failed := of(sdk.EventClientError, "")
@@ -113,7 +113,7 @@ func TestEvents(t *testing.T) {
 	c.Close()
 	gone := of(sdk.EventClientDisconnected, "")
 	gone.Rooms, gone.Code = []string{"a", "b"}, 1000
-	log.want(t, gone, of(sdk.EventRoomDeleted, "b")) // the explicit one stays
+	log.want(t, of(sdk.EventRoomDeleted, "b"), gone) // the created one stays for a while
 }
 
 // TestEventsOfTheServer are caused by no client.
@@ -136,7 +136,7 @@ func TestEventsOfTheServer(t *testing.T) {
 	log.want(t,
 		sdk.Event{Type: sdk.EventRoomCreated, RoomID: "r"},
 		sdk.Event{Type: sdk.EventRoomMessage, RoomID: "r", Message: []byte("text")},
-		sdk.Event{Type: sdk.EventRoomMessage, RoomID: "r", Message: []byte("1")},
+		sdk.Event{Type: sdk.EventRoomMessage, RoomID: "r", SenderID: "somebody", Message: []byte("1")},
 	)
 	if err := errors.Join(srv.SDK().JoinRoom("r", "me"), srv.SDK().LeaveRoom("r", "me"), srv.SDK().JoinRoom("r", "me")); err != nil {
 		t.Fatal(err)
@@ -230,6 +230,57 @@ func TestNothingBehindDisconnected(t *testing.T) {
 	}
 	if text := lines.String(); strings.Contains(text, "failed") {
 		t.Errorf("log: %s", text)
+	}
+}
+
+// TestDisconnectedIsLast, whatever of the client's is under way then: rooms
+// that it still makes and deletes are told as nobody's doing.
+func TestDisconnectedIsLast(t *testing.T) {
+	const clients, rooms = 100, 8
+	log := make(eventLog, 1<<16)
+	srv := start(t, queryIDs, log.listen())
+	for i := range clients {
+		id := fmt.Sprint("c", i)
+		c := srv.Dial(t, hubtest.ID(id))
+		c.Join(id)
+		for j := range rooms {
+			room := fields{"room_id": fmt.Sprint(id, "-", j)}
+			c.Send("create_room", room)
+			c.Send("delete_room", room)
+			c.Send("room_message", fields{"room_id": id, "content": 1})
+		}
+		if err := srv.SDK().DisconnectClient(id, 4000, ""); err != nil {
+			t.Fatal(err)
+		}
+		c.ExpectClose()
+		c.Drop()
+	}
+	if err := srv.Shutdown(t.Context()); err != nil { // waits for the listeners
+		t.Fatal(err)
+	}
+	gone := map[string]bool{}
+	open := map[string]int{}
+	for len(log) > 0 {
+		ev := <-log
+		if gone[ev.ClientID] {
+			t.Errorf("behind its end: %+v", ev)
+		}
+		switch ev.Type {
+		case sdk.EventClientDisconnected:
+			gone[ev.ClientID] = true
+		case sdk.EventRoomCreated:
+			open[ev.RoomID]++
+		case sdk.EventRoomDeleted:
+			open[ev.RoomID]--
+		}
+	}
+	if len(gone) != clients {
+		t.Errorf("%d clients were told to be gone", len(gone))
+	}
+	for room, n := range open {
+		if _, err := srv.SDK().GetRoom(room); (err == nil) != (n == 1) || n < 0 || n > 1 {
+			t.Errorf("%s was created %d times more than deleted; %v", room, n, err)
+		}
 	}
 }
 

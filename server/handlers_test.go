@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -265,6 +266,21 @@ func TestRegisterHandlerErrors(t *testing.T) {
 }
 
 // TestHandleRaw: the handler gets every data frame as it came, in order.
+// TestHandleRawTooLate changes nothing, and says so.
+func TestHandleRawTooLate(t *testing.T) {
+	var log syncBuffer
+	srv := start(t, server.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	c := srv.Dial(t)
+	srv.HandleRaw(func(context.Context, *hub.Client, hub.Frame) error { panic("called") })
+	srv.HandleRaw(nil)
+	c.Silent()
+	for _, want := range []string{"HandleRaw is ignored", "server has started", "handler is nil"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%q is not in the log:\n%s", want, log.String())
+		}
+	}
+}
+
 func TestHandleRaw(t *testing.T) {
 	srv := start(t, queryIDs, func(s *server.Server) {
 		s.HandleRaw(func(_ context.Context, c *hub.Client, f hub.Frame) error {

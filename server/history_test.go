@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chenxilol/gohub/hubtest"
+	"github.com/chenxilol/gohub/pkg/auth"
 	"github.com/chenxilol/gohub/pkg/hub"
 	"github.com/chenxilol/gohub/pkg/sdk"
 	"github.com/chenxilol/gohub/server"
@@ -77,6 +78,36 @@ func wantKept(t *testing.T, c *hubtest.Client, prev string, first, count int) st
 		prev = m.Position
 	}
 	return prev
+}
+
+// TestResumeWithoutReading: a member that may not read gets nothing of what it
+// has missed, and is not told otherwise.
+func TestResumeWithoutReading(t *testing.T) {
+	opts := withTokens()
+	opts.Rooms = []server.RoomRule{{Pattern: "h", HistorySize: 10}}
+	srv := start(t, opts)
+	pub := srv.Dial(t, hubtest.Token(tokenFor(t, "pub", auth.PermCreateRoom, auth.PermJoinRoom, auth.PermSendMessage)))
+	begin := into[joined](t, pub.Join("h")).Position
+	last := publishKept(t, pub, "h", 0, 3)[2]
+	for since, recovers := range map[string]bool{begin: true, last: true, "x": false} {
+		for _, may := range []struct {
+			permissions []auth.Permission
+			read        bool
+		}{
+			{[]auth.Permission{auth.PermJoinRoom}, false},
+			{[]auth.Permission{auth.PermJoinRoom, auth.PermReadMessage}, true},
+		} {
+			c := srv.Dial(t, hubtest.Token(tokenFor(t, "c", may.permissions...)))
+			j := joinSince(t, c, "h", since)
+			if want := recovers && may.read; j.Recovered == nil || *j.Recovered != want || j.Position != last {
+				t.Errorf("since %q, read %v: %+v", since, may.read, j)
+			}
+			if may.read && since == begin {
+				wantKept(t, c, begin, 0, 3)
+			}
+			c.Silent()
+		}
+	}
 }
 
 func TestPositionsChain(t *testing.T) {
@@ -379,7 +410,7 @@ func TestHistoryPages(t *testing.T) {
 		t.Errorf("%d messages were on no page", next)
 	}
 	t.Run("a cursor of another room", func(t *testing.T) {
-		wantMessage(t, rawRequest(c, `"room_history","data":{"room_id":"h","cursor":"x"}`), "room_history",
+		wantMessage(t, rawRequest(c, `"room_history","data":{"room_id":"h","cursor":"other.1:5"}`), "room_history",
 			fmt.Sprintf(`{"room_id":"h","messages":[],"count":%d}`, total+2), 1<<40)
 	})
 	t.Run("SDK", func(t *testing.T) {

@@ -211,6 +211,53 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// TestNotServed: what only looks like an endpoint of the hub is refused in JSON,
+// unless the program serves it.
+func TestNotServed(t *testing.T) {
+	srv := start(t, server.Options{}, func(s *server.Server) {
+		s.HandleFunc("GET /api/v1/mine", func(http.ResponseWriter, *http.Request) {})
+		s.HandleFunc("PATCH /ws", func(http.ResponseWriter, *http.Request) {})
+	})
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		body         string
+	}{
+		{"GET", "/api/v1/rooms", 404, "admin API is not served here"},
+		{"DELETE", "/api/v1/", 404, "admin API is not served here"},
+		{"GET", "/api/v1/mine", 200, ""},
+		{"POST", "/ws", 405, "method must be GET"},
+		{"PATCH", "/ws", 200, ""},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), tt.method, srv.URL("http")+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != tt.status {
+			t.Errorf("%s %s: %d %s, %v", tt.method, tt.path, resp.StatusCode, body, err)
+		}
+		var e struct {
+			Code    int
+			Message string
+		}
+		if tt.status == 200 {
+			continue
+		}
+		if err := json.Unmarshal(body, &e); err != nil || e.Code != hub.CodeFormat || !strings.Contains(e.Message, tt.body) || resp.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %s: %s, %v", tt.method, tt.path, body, err)
+		}
+		if (tt.status == 405) != (resp.Header.Get("Allow") == "GET, HEAD") {
+			t.Errorf("%s %s: Allow is %q", tt.method, tt.path, resp.Header.Get("Allow"))
+		}
+	}
+}
+
 func TestProbes(t *testing.T) {
 	srv := start(t, server.Options{Drain: server.Drain{Delay: time.Minute, Window: time.Minute, Timeout: time.Hour}, APIKey: "key"})
 	if status, body, _ := get(t, srv.URL("http")+"/health"); status != 200 || !strings.Contains(body, `"status":"ok"`) {

@@ -26,8 +26,8 @@ type Source struct {
 // LoadOptions returns base overlaid with the file that the environment variable
 // GOHUB_CONFIG names, where it is set, and then with the GOHUB_* variables;
 // docs/configuration.md lists them. A nil base is the zero Options; base is
-// not modified and shares no memory with the result but for Logger and
-// Registerer.
+// not modified and shares no memory with the result but for Logger,
+// Registerer and OpenBus.
 //
 // A file that cannot be read, an unknown key and a value of the wrong type are
 // errors that name the key or variable. Values are validated by [NewServer], so
@@ -46,6 +46,7 @@ func LoadOptionsFrom(base *Options, source Source) (*Options, error) {
 	if base != nil {
 		loaded.Logger = base.Logger
 		loaded.Registerer = base.Registerer
+		loaded.OpenBus = base.OpenBus
 	}
 	return loaded, nil
 }

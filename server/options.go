@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/chenxilol/gohub/pkg/auth"
+	"github.com/chenxilol/gohub/pkg/bus"
+	"github.com/chenxilol/gohub/pkg/bus/embedded"
 	"github.com/chenxilol/gohub/pkg/bus/nats"
 	"github.com/chenxilol/gohub/pkg/bus/redis"
 )
@@ -101,11 +103,14 @@ type Options struct {
 	// HandshakeTimeout is the longest an upgrade may take; 10 s by default,
 	// negative waits for ever.
 	HandshakeTimeout time.Duration
-	// ReadBufferSize is the size in bytes of the pooled read buffers, never a
-	// limit of messages; 4096 by default.
+	// ReadBufferSize is the size in bytes of the pooled buffers that connections
+	// without an event loop (those with TLS, and all of EngineGoroutine) are
+	// read into, never a limit of messages; 4096 by default. Event loops read
+	// into one of 64 KiB each.
 	ReadBufferSize int
-	// WriteBufferSize is the size in bytes of the pooled write buffers, never a
-	// limit of messages; 4096 by default.
+	// WriteBufferSize is checked, and has no effect: a frame is written as it
+	// is, without a buffer, and what a slow client leaves over waits within
+	// SendQueueBytes.
 	WriteBufferSize int
 	// MaxMessageSize is the largest message in bytes a client may send, after
 	// decompression; 65536 by default, negative any.
@@ -140,6 +145,9 @@ type Options struct {
 	// EnableCluster makes the hubs that share a bus act as one. It needs a
 	// BusType other than "noop".
 	EnableCluster bool
+	// NodeID names this node among the others; by default NATSConfig.Name or
+	// else the host's name, which is the pod's in Kubernetes.
+	NodeID string
 	// BusType is what connects the hubs: "nats", "redis", "embedded" or "noop"
 	// (the default: one hub alone).
 	BusType string
@@ -150,7 +158,11 @@ type Options struct {
 	RedisConfig *redis.Config
 	// EmbeddedConfig is used when BusType is "embedded"; nil means its
 	// defaults.
-	EmbeddedConfig *EmbeddedConfig
+	EmbeddedConfig *embedded.Config
+
+	// OpenBus connects to a bus of your own, BusType is then not used; nil means
+	// the driver of BusType. The server closes the bus.
+	OpenBus func(bus.Options) (bus.Bus, error)
 
 	// Drain paces how the server lets its clients go when it stops.
 	Drain Drain

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/chenxilol/gohub/pkg/auth"
+	"github.com/chenxilol/gohub/pkg/bus/embedded"
 	"github.com/chenxilol/gohub/pkg/bus/nats"
 	"github.com/chenxilol/gohub/pkg/bus/redis"
 	"github.com/chenxilol/gohub/pkg/config"
 )
 
-// OptionsFromConfig returns the options that c describes, with Logger and
-// Registerer unset. It shares no memory with c and does not validate.
+// OptionsFromConfig returns the options that c describes, with Logger,
+// Registerer and OpenBus unset. It shares no memory with c and does not validate.
 func OptionsFromConfig(c config.Config) *Options {
 	return &Options{
 		Address:                  c.Address,
@@ -56,6 +57,7 @@ func OptionsFromConfig(c config.Config) *Options {
 		MaxRoomsCreatedPerClient: c.MaxRoomsCreatedPerClient,
 		Rooms:                    convertList(c.Rooms, roomRuleFromConfig),
 		EnableCluster:            c.EnableCluster,
+		NodeID:                   c.NodeID,
 		BusType:                  c.BusType,
 		NATSConfig:               natsFromConfig(c.NATS),
 		RedisConfig:              redisFromConfig(c.Redis),
@@ -71,7 +73,7 @@ func OptionsFromConfig(c config.Config) *Options {
 }
 
 // Config returns o as a configuration, as it would be written in a file;
-// Logger and Registerer have no place there. It is the inverse of
+// Logger, Registerer and OpenBus have no place there. It is the inverse of
 // [OptionsFromConfig]; a nil o is the zero configuration.
 func (o *Options) Config() config.Config {
 	if o == nil {
@@ -118,6 +120,7 @@ func (o *Options) Config() config.Config {
 		MaxRoomsCreatedPerClient: o.MaxRoomsCreatedPerClient,
 		Rooms:                    convertList(o.Rooms, RoomRule.config),
 		EnableCluster:            o.EnableCluster,
+		NodeID:                   o.NodeID,
 		BusType:                  o.BusType,
 		NATS:                     natsToConfig(o.NATSConfig),
 		Redis:                    redisToConfig(o.RedisConfig),
@@ -196,20 +199,20 @@ func redisToConfig(c *redis.Config) config.Redis {
 	return r
 }
 
-func embeddedFromConfig(e config.Embedded) *EmbeddedConfig {
+func embeddedFromConfig(e config.Embedded) *embedded.Config {
 	if reflect.ValueOf(e).IsZero() {
 		return nil
 	}
 	e.Routes = slices.Clone(e.Routes)
-	c := EmbeddedConfig(e)
+	c := embedded.FromConfig(e)
 	return &c
 }
 
-func embeddedToConfig(c *EmbeddedConfig) config.Embedded {
+func embeddedToConfig(c *embedded.Config) config.Embedded {
 	if c == nil {
 		return config.Embedded{}
 	}
-	e := config.Embedded(*c)
+	e := c.ToConfig()
 	e.Routes = slices.Clone(e.Routes)
 	return e
 }

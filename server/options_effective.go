@@ -10,7 +10,11 @@ import (
 // between fields, joined into one error; each part is a [config.FieldError]
 // that names the key as written in YAML. [NewServer] calls it.
 func (o *Options) Validate() error {
-	if err := o.Config().Validate(); err != nil {
+	c := o.Config()
+	if o != nil && o.OpenBus != nil && c.BusType == "" {
+		c.BusType = "embedded" // stands for it: any bus will do
+	}
+	if err := c.Validate(); err != nil {
 		return fmt.Errorf("invalid options: %w", err)
 	}
 	return nil
@@ -28,6 +32,7 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		effective.Logger = o.Logger
 		effective.Registerer = o.Registerer
+		effective.OpenBus = o.OpenBus
 	}
 	return effective
 }

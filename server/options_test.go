@@ -18,7 +18,7 @@ import (
 )
 
 // onlyInCode are the fields of Options that no file can hold.
-var onlyInCode = []string{"Logger", "Registerer"}
+var onlyInCode = []string{"Logger", "Registerer", "OpenBus"}
 
 // fill gives every field below v a value that differs from zero and from the
 // other fields' values where its type allows.

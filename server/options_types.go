@@ -2,8 +2,6 @@ package server
 
 import (
 	"time"
-
-	"github.com/chenxilol/gohub/pkg/config"
 )
 
 // DuplicatePolicy says what happens when a client id connects again.
@@ -90,22 +88,4 @@ type Drain struct {
 	Window time.Duration
 	// Timeout bounds the whole drain; 30 s by default, negative no bound.
 	Timeout time.Duration
-}
-
-// EmbeddedConfig says how hubs with NATS servers inside them form one mesh.
-// Zero fields mean their defaults.
-type EmbeddedConfig struct {
-	// ClusterAddress is the host:port on which other hubs reach this one;
-	// ":6222" by default.
-	ClusterAddress string
-	// Routes are the other hubs' ClusterAddress. A name with several addresses,
-	// such as a headless Service, stands for all of them, and the hub itself
-	// may be among them.
-	Routes []string
-	// Username and Password are what hubs sign in with at each other.
-	Username string
-	Password string
-	// TLS secures the mesh. It needs CertFile and KeyFile, and CAFile to verify
-	// the peers.
-	TLS config.ClientTLS
 }

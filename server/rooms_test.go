@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/chenxilol/gohub/hubtest"
+	"github.com/chenxilol/gohub/pkg/auth"
 	"github.com/chenxilol/gohub/pkg/hub"
 	"github.com/chenxilol/gohub/pkg/sdk"
 	"github.com/chenxilol/gohub/server"
@@ -33,7 +34,7 @@ func wantCode(t *testing.T, what string, err error, code int) {
 	}
 }
 
-func TestExplicitAndImplicitRooms(t *testing.T) {
+func TestCreatedAndJoinedRooms(t *testing.T) {
 	srv := start(t, queryIDs)
 	c := srv.Dial(t)
 	if m := c.Request("create_room", fields{"room_id": "made", "name": "Made", "max_clients": 5}); m.Type != "room_created" {
@@ -42,7 +43,7 @@ func TestExplicitAndImplicitRooms(t *testing.T) {
 	for _, room := range []string{"made", "joined"} {
 		c.Join(room)
 		got, err := srv.SDK().GetRoom(room)
-		if err != nil || got.Members != 1 || got.Explicit != (room == "made") || got.CreatedAt.IsZero() {
+		if err != nil || got.Members != 1 || got.Explicit || got.CreatedAt.IsZero() {
 			t.Errorf("%s: %+v, %v", room, got, err)
 		}
 		if m := c.Request("leave_room", fields{"room_id": room}); m.Type != "room_left" {
@@ -60,6 +61,36 @@ func TestExplicitAndImplicitRooms(t *testing.T) {
 	}
 	if n := srv.SDK().GetRoomCount(); n != 0 {
 		t.Errorf("%d rooms left", n)
+	}
+}
+
+// TestWhoseRoomsStay: what a client creates stays for good only where a token
+// vouches for it.
+func TestWhoseRoomsStay(t *testing.T) {
+	opts := withTokens()
+	opts.AllowAnonymous, opts.AnonymousPermissions = true, []auth.Permission{auth.PermCreateRoom}
+	opts.EnableQueryClientID = true
+	withAuth, without := start(t, opts), start(t, queryIDs)
+	for _, tt := range []struct {
+		name  string
+		srv   *hubtest.Server
+		who   hubtest.Option
+		stays bool
+	}{
+		{"a token", withAuth, hubtest.Token(tokenFor(t, "alice", auth.PermCreateRoom)), true},
+		{"a guest", withAuth, hubtest.Query("x", ""), false},
+		{"an id of its own choice", withAuth, hubtest.ID("me"), false},
+		{"a guest without authentication", without, hubtest.Query("x", ""), false},
+		{"an id without authentication", without, hubtest.ID("me"), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if m := tt.srv.Dial(t, tt.who).Request("create_room", fields{"room_id": tt.name}); m.Type != "room_created" {
+				t.Fatalf("%s %s", m.Type, m.Data)
+			}
+			if r, err := tt.srv.SDK().GetRoom(tt.name); err != nil || r.Explicit != tt.stays {
+				t.Errorf("%+v, %v", r, err)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,12 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
+	"time"
+
+	corehub "github.com/chenxilol/gohub/internal/hub"
+	"github.com/chenxilol/gohub/pkg/api"
+	"github.com/chenxilol/gohub/pkg/hub"
 )
 
 // routes sets up the server's endpoints: the websocket and what the user adds
@@ -23,9 +29,35 @@ func (s *Server) routes() {
 	}
 	s.adminRoutes(admin)
 	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.seal.Do(s.hub.Start) // with Handler nobody calls Start
+		s.seal.Do(s.begun) // with Handler nobody calls Start
+		if no := s.refuses(r); no != nil {
+			if no.status == http.StatusMethodNotAllowed {
+				w.Header().Set("Allow", "GET, HEAD")
+			}
+			corehub.WriteError(w, no.status, no.err)
+			return
+		}
 		s.main.ServeHTTP(w, r)
 	})
+}
+
+// refuses returns the JSON error for requests that only look like ones for the
+// hub's endpoints and that nothing serves, nil for any other. No pattern is
+// registered for them: the program may have its own.
+func (s *Server) refuses(r *http.Request) *statusError {
+	var no *statusError
+	switch {
+	case r.URL.Path == "/ws" && r.Method != http.MethodGet && r.Method != http.MethodHead:
+		no = &statusError{http.StatusMethodNotAllowed, hub.NewError(hub.CodeFormat, "method must be GET: a websocket handshake")}
+	case strings.HasPrefix(r.URL.Path, api.Prefix):
+		no = &statusError{http.StatusNotFound, hub.NewError(hub.CodeFormat, "the admin API is not served here: it is off, or has an address of its own")}
+	default:
+		return nil
+	}
+	if _, pattern := s.main.Handler(r); pattern != "" {
+		return nil
+	}
+	return no
 }
 
 func (s *Server) probes(mux *http.ServeMux) {
@@ -49,6 +81,18 @@ func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {
 		Status: "ok", Node: s.hub.Node(), Version: Version(), Uptime: int64(s.hub.Uptime().Seconds()),
 		Checks: map[string]string{"bus": s.opts.BusType},
 	}
+	if c := s.hub.Cluster(); c != nil {
+		h.Checks["bus"] = "ok"
+		h.Checks["cluster"] = "ok"
+		if _, degraded := c.Degraded(); degraded {
+			h.Checks["bus"] = "away"
+			h.Status = "degraded"
+		}
+		if !c.Ready() {
+			h.Checks["cluster"] = "looking for the other hubs"
+			h.Status = "degraded"
+		}
+	}
 	if s.verifier != nil {
 		h.Checks["auth"] = "ok"
 		if s.verifier.Ready() != nil {
@@ -64,6 +108,17 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 	if s.hub.Draining() {
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "draining"})
 		return
+	}
+	if c := s.hub.Cluster(); c != nil {
+		since, degraded := c.Degraded()
+		switch {
+		case !c.Ready():
+			writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "starting"})
+			return
+		case degraded && time.Since(since) > outageGrace:
+			writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "bus away"})
+			return
+		}
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 }

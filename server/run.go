@@ -130,11 +130,12 @@ func (s *Server) listen() (servers []*http.Server, failed chan error, err error)
 	s.mu.Unlock()
 	var adminListener net.Listener
 	if s.admin != nil {
-		if adminListener, err = net.Listen("tcp", s.opts.AdminAddress); err != nil {
+		if adminListener, err = listen("admin: ", s.opts.AdminAddress, s.log); err != nil {
 			_ = ln.Close()
-			return nil, nil, fmt.Errorf("listen for admin: %w", err)
+			return nil, nil, err
 		}
 	}
+	s.hub.Enter()
 	servers = append(servers, s.serve(ln, s.handler, failed))
 	if adminListener != nil {
 		servers = append(servers, s.serve(adminListener, s.admin, failed))
@@ -143,10 +144,17 @@ func (s *Server) listen() (servers []*http.Server, failed chan error, err error)
 	return servers, failed, nil
 }
 
+// begun tells the hub that requests come, of a program that has an http.Server
+// of its own.
+func (s *Server) begun() {
+	s.hub.Start()
+	s.hub.Enter()
+}
+
 func (s *Server) open(address string) (net.Listener, error) {
-	ln, err := net.Listen("tcp", address)
+	ln, err := listen("", address, s.log)
 	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, err
 	}
 	if s.opts.TLS.CertFile == "" {
 		return ln, nil
@@ -204,18 +212,55 @@ func setBodyDeadline(w http.ResponseWriter, r *http.Request) {
 // so few reconnect without harm.
 const drainFloor = 20 * time.Millisecond
 
+// shutdown is the one call of Shutdown that does it.
+type shutdown struct {
+	done chan struct{} // closed at its end
+	err  error         // set before done is closed
+}
+
 // Shutdown drains the server without the delay, since whoever calls it has
 // chosen the moment, and then stops it; Start returns nil. Before Start it
 // makes Start return ErrStopped. When ctx ends first, what is left is closed
-// without a word and the error wraps ctx.Err().
+// without a word and the error wraps ctx.Err(). A second call waits for the
+// first and returns its result.
+//
+// Shutdown waits for the handlers of events, but not for one that passes the
+// context it has got. With another context that does not end, such a handler
+// waits for itself for ever; it may call Shutdown on a goroutine of its own.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	before := s.state
 	s.state = stateStopped
+	down := s.down
+	if down == nil && before != stateStopped {
+		s.down = &shutdown{done: make(chan struct{})}
+	}
 	s.mu.Unlock()
-	if before == stateStopped {
+	switch {
+	case down != nil:
+		return s.await(ctx, down.done, down)
+	case before == stateStopped: // Start has ended by itself
+		return s.await(ctx, s.served, nil)
+	}
+	s.down.err = s.shutdown(ctx, before)
+	close(s.down.done)
+	return s.down.err
+}
+
+// await waits until done is closed, and returns the result of down, if any.
+func (s *Server) await(ctx context.Context, done <-chan struct{}, down *shutdown) error {
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the server to stop: %w", ctx.Err())
+	}
+	if down == nil {
 		return nil
 	}
+	return down.err
+}
+
+func (s *Server) shutdown(ctx context.Context, before state) error {
 	cfg := s.drainConfig()
 	cfg.Delay = 0
 	cfg.Window = min(cfg.Window, time.Duration(s.hub.ClientCount())*drainFloor)

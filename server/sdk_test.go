@@ -57,6 +57,7 @@ func TestSDKErrors(t *testing.T) {
 		"publish too much":            {publish(sdk.Publication{Room: "home", Content: json.RawMessage(`"` + strings.Repeat("x", 65_536) + `"`)}), hub.CodeTooLarge},
 		"publish with a long key":     {publish(sdk.Publication{Room: "home", Content: one, IdempotencyKey: strings.Repeat("x", 513)}), hub.CodeFormat},
 		"send to nobody":              {s.SendToClient("nobody", nil), hub.CodeNoClient},
+		"message to nobody":           {s.SendMessage("nobody", "x", nil), hub.CodeNoClient},
 		"frame to nobody":             {s.SendFrameToClient("nobody", hub.Binary(nil)), hub.CodeNoClient},
 		"disconnect nobody":           {s.DisconnectClient("nobody", 1000, ""), hub.CodeNoClient},
 		"disconnect with no code":     {s.DisconnectClient("in", 0, ""), hub.CodeFormat},

@@ -29,6 +29,8 @@ import (
 	"github.com/chenxilol/gohub/internal/hub/conn"
 	"github.com/chenxilol/gohub/internal/hub/room"
 	"github.com/chenxilol/gohub/pkg/auth"
+	"github.com/chenxilol/gohub/pkg/bus"
+	"github.com/chenxilol/gohub/pkg/bus/nats"
 	"github.com/chenxilol/gohub/pkg/hub"
 	"github.com/chenxilol/gohub/pkg/sdk"
 )
@@ -39,6 +41,7 @@ type Server struct {
 	opts     Options // effective: every default filled in
 	log      *slog.Logger
 	hub      *corehub.Hub
+	bus      bus.Bus // the hub closes it; nil: it is alone
 	sdk      *sdk.SDK
 	verifier *auth.Verifier // nil: authentication is off
 	metrics  *metrics
@@ -51,6 +54,7 @@ type Server struct {
 	routeErr error      // of Handle, told by Start
 	state    state
 	addr     net.Addr
+	down     *shutdown     // of Shutdown; nil: not called
 	stop     chan struct{} // closed by Shutdown
 	served   chan struct{} // closed when Start or Run has returned
 }
@@ -81,9 +85,6 @@ func NewServer(opts *Options) (*Server, error) {
 		return nil, err
 	}
 	o := opts.withDefaults()
-	if o.EnableCluster {
-		return nil, fmt.Errorf("invalid options: enableCluster: this version has no driver for bus %q", o.BusType)
-	}
 	s := &Server{opts: o, log: o.Logger, stop: make(chan struct{}), served: make(chan struct{})}
 	if s.log == nil {
 		s.log = newLogger(o.LogLevel)
@@ -96,7 +97,12 @@ func NewServer(opts *Options) (*Server, error) {
 		s.closeVerifier()
 		return nil, err
 	}
+	if cfg.Cluster, err = s.openBus(); err != nil {
+		s.closeVerifier()
+		return nil, err
+	}
 	if s.hub, err = corehub.New(cfg); err != nil {
+		s.closeBus()
 		s.closeVerifier()
 		return nil, err
 	}
@@ -170,10 +176,13 @@ func (s *Server) hubConfig() (corehub.Config, error) {
 	}, nil
 }
 
-// nodeID names this node: by its bus name, which whoever runs several chose to
+// nodeID names this node: as it is told, else by its bus name, which whoever runs several chose to
 // tell them apart, else by its host.
 func nodeID(o *Options) string {
-	if o.BusType == "nats" && o.NATSConfig != nil && o.NATSConfig.Name != "" {
+	if o.NodeID != "" {
+		return o.NodeID
+	}
+	if o.BusType == "nats" && o.NATSConfig != nil && o.NATSConfig.Name != nats.DefaultConfig().Name {
 		return o.NATSConfig.Name
 	}
 	host, err := os.Hostname()
@@ -253,9 +262,16 @@ func (s *Server) RegisterHandler(messageType string, f func(ctx context.Context,
 // HandleRaw makes f take every data frame, text or binary, instead of the
 // dispatcher: the server then speaks no protocol but yours. (A client that asks
 // for the subprotocol gohub.v1 still gets its notices.) It must be called before
-// the server starts.
+// the server starts: afterwards it changes nothing and logs an error. The last
+// call counts; nil is ignored the same way.
 func (s *Server) HandleRaw(f func(ctx context.Context, client *hub.Client, frame hub.Frame) error) {
-	s.hub.HandleRaw(f)
+	if f == nil {
+		s.log.Error("handle raw frames: handler is nil")
+		return
+	}
+	if err := s.hub.HandleRaw(f); err != nil {
+		s.log.Error("HandleRaw is ignored", "error", err)
+	}
 }
 
 // On adds a listener for a kind of event and returns the function that removes
@@ -305,10 +321,15 @@ func (s *Server) Node() string { return s.hub.Node() }
 // Stats returns what the server has to do.
 func (s *Server) Stats() Stats {
 	x := s.hub.Stats()
-	return Stats{
+	stats := Stats{
 		Clients: x.Clients, Rooms: x.Rooms, MessagesReceived: x.MessagesReceived, MessagesSent: x.MessagesSent,
 		QueuedBytes: x.QueuedBytes, Draining: x.Draining, Uptime: x.Uptime,
 	}
+	if c := s.hub.Cluster(); c != nil {
+		b := c.BusStats()
+		stats.BusSent, stats.BusReceived = b.PublishedMessages, b.ReceivedMessages
+	}
+	return stats
 }
 
 // Stats is the state of a server.
@@ -319,4 +340,6 @@ type Stats struct {
 	QueuedBytes      int64  // waiting for slow clients
 	Draining         bool
 	Uptime           time.Duration
+	BusSent          uint64 // messages to other nodes, heartbeats and questions included; 0 where the hub is alone
+	BusReceived      uint64 // messages from other nodes, likewise
 }

@@ -101,9 +101,9 @@ func TestProblems(t *testing.T) {
 		{"file", []string{"--config", writeFile(t, "maxRoms: 1\nreadTimeout: 5\n")}, nil, exitError,
 			[]string{"read config ", "readTimeout: "}},
 		{"no such file", []string{"--config", "/does/not/exist"}, nil, exitError, []string{`read config "/does/not/exist": `}},
-		{"unknown variable", nil, []string{"GOHUB_MAX_ROMS=1"}, exitOK, []string{"warning: GOHUB_MAX_ROMS "}},
+		{"unknown variable", nil, []string{"GOHUB_MAX_ROMS=1"}, exitOK, []string{"warning: GOHUB_MAX_ROMS is no variable of the hub: did you mean GOHUB_MAX_ROOMS"}},
 		{"unknown variable that explains a problem", []string{"--enable-auth"}, []string{"GOHUB_JWT_SECRET=" + testSecret}, exitError,
-			[]string{"warning: GOHUB_JWT_SECRET ", "enableAuth: "}},
+			[]string{"warning: GOHUB_JWT_SECRET is no variable of the hub: did you mean GOHUB_JWT_SECRET_KEY", "enableAuth: "}},
 		{"valid", nil, nil, exitOK, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -136,7 +136,9 @@ func TestUsage(t *testing.T) {
 		want string
 	}{
 		{"unknown command", []string{"serve"}, `unknown command "serve"`},
-		{"unknown flag", []string{"--nonsense"}, "-nonsense"},
+		{"unknown flag", []string{"--nonsense"}, "unknown flag --nonsense (see"},
+		{"misspelt flag", []string{"-max-roms=5"}, "unknown flag --max-roms: did you mean --max-rooms"},
+		{"misspelt flag of its own", []string{"--print-conf"}, "unknown flag --print-conf: did you mean --print-config"},
 		{"argument", []string{"--page", "x"}, `unexpected argument "x"`},
 		{"switch with a space", []string{"--enable-auth", "false"}, `unexpected argument "false"`},
 		{"no value", []string{"--config"}, "-config"},

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/chenxilol/gohub/pkg/config"
 )
@@ -38,13 +39,26 @@ func parseFlags(args []string) (*flags, error) {
 	}
 	switch err := set.Parse(args); {
 	case err != nil:
-		return nil, err
+		return nil, unknownFlag(err, set)
 	case set.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q", set.Arg(0))
 	case f.printConfig && f.checkConfig:
 		return nil, errors.New("--print-config and --check-config do not go together")
 	}
 	return f, nil
+}
+
+// unknownFlag makes the error of a flag that set does not have name those near
+// it; any other error it returns as it is.
+func unknownFlag(err error, set *flag.FlagSet) error {
+	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !ok {
+		return err
+	}
+	var known []string
+	set.VisitAll(func(f *flag.Flag) { known = append(known, "--"+f.Name) })
+	name = "--" + name
+	return fmt.Errorf("unknown flag %s%s", name, config.DidYouMean(name, known))
 }
 
 // keyFlag is the flag of one key. Its value is checked together with the rest

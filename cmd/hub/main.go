@@ -57,7 +57,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 func (f *flags) run(environ []string, stdout, stderr io.Writer) int {
 	// Before the errors: a misspelt name is often the reason for them.
 	for _, name := range config.UnknownEnv(environ) {
-		fmt.Fprintf(stderr, "hub: warning: %s is no variable of the hub\n", name)
+		fmt.Fprintf(stderr, "hub: warning: %s is no variable of the hub%s\n", name, config.DidYouMean(name, config.EnvNames()))
 	}
 	cfg, err := f.config(environ)
 	if err == nil && !f.printConfig {

@@ -80,7 +80,7 @@ func parseToken(args []string, env variables, stdout io.Writer) (*tokenRequest, 
 			f.SetOutput(stdout)
 			f.PrintDefaults()
 		}
-		return nil, err
+		return nil, unknownFlag(err, f)
 	}
 	switch {
 	case f.NArg() > 0:

@@ -119,7 +119,7 @@ func TestTokenProblems(t *testing.T) {
 		want string
 	}{
 		{"no name", []string{"--secret", testSecret}, exitUsage, "--sub"},
-		{"unknown flag", []string{"--sub", "a", "--nonsense"}, exitUsage, "-nonsense"},
+		{"unknown flag", []string{"--sub", "a", "--secrt", "x"}, exitUsage, "unknown flag --secrt: did you mean --secret?"},
 		{"argument", []string{"--sub", "a", "b"}, exitUsage, `unexpected argument "b"`},
 		{"unknown permission", []string{"--sub", "a", "--secret", testSecret, "--permissions", "fly"}, exitUsage, "--permissions"},
 		{"claim without a value", []string{"--sub", "a", "--claim", "team"}, exitUsage, "want name=value"},

@@ -40,6 +40,7 @@ type identity struct {
 	id        string
 	claims    *auth.TokenClaims // nil: no token
 	anonymous bool              // no token, though authentication is on
+	drawn     bool              // the hub has drawn the id
 }
 
 // ServeHTTP accepts a websocket connection. It answers with a JSON error where
@@ -84,14 +85,17 @@ func (h *Hub) accept(w http.ResponseWriter, r *http.Request) *refusal {
 	if h.cfg.Duplicate == DuplicateReject && h.clients.get(who.id) != nil {
 		return refuse(http.StatusConflict, hub.CodeForbidden, "duplicate", "this id is connected already")
 	}
+	if no := h.elsewhere(r.Context(), who); no != nil {
+		return no
+	}
 	socket, err := h.upgrader.Upgrade(w, r)
 	if err != nil {
 		h.metrics.refused.WithLabelValues("handshake").Inc()
 		return nil // answered
 	}
 	s := &Session{
-		hub: h, id: who.id, addr: addr, since: h.now().Unix(),
-		v1: socket.Subprotocol == Subprotocol, anonymous: who.anonymous,
+		hub: h, id: who.id, addr: addr, since: h.now().UnixNano(),
+		v1: socket.Subprotocol == Subprotocol, anonymous: who.anonymous, drawn: who.drawn,
 	}
 	s.client = hub.NewClient(s)
 	if who.claims != nil {
@@ -174,7 +178,7 @@ func (h *Hub) nameless(r *http.Request, prefix string, anonymous bool) (identity
 			return identity{id: prefix + id, anonymous: anonymous}, nil
 		}
 	}
-	return identity{id: guestID(), anonymous: anonymous}, nil
+	return identity{id: guestID(), anonymous: anonymous, drawn: true}, nil
 }
 
 // guestID returns guest-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx with 128 random

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/chenxilol/gohub/internal/hub/dispatch"
 	"github.com/chenxilol/gohub/internal/hub/room"
@@ -97,7 +98,7 @@ func (h *Hub) handleJoin(m *message) error {
 		return err
 	}
 	mayCreate := h.cfg.Rule(a.roomID).Create || m.s.HasRoomPermission(auth.PermCreateRoom, a.roomID)
-	return h.join(m.s, joinRequest{room: a.roomID, since: a.since, create: mayCreate, requestID: m.MessageID})
+	return h.join(m, m.s, joinRequest{room: a.roomID, since: a.since, create: mayCreate, requestID: m.MessageID})
 }
 
 func (h *Hub) handleLeave(m *message) error {
@@ -107,6 +108,11 @@ func (h *Hub) handleLeave(m *message) error {
 	}
 	return h.leave(m.s, a.roomID, m.MessageID)
 }
+
+// roomGrace is how long a room stays without members that a client without a
+// token has created. Nobody vouches for its id, and it may have a new one with
+// each connection: what it creates must not stay for ever.
+const roomGrace = time.Minute
 
 func (h *Hub) handleCreate(m *message) error {
 	a, err := m.roomArgs(auth.PermCreateRoom)
@@ -118,7 +124,13 @@ func (h *Hub) handleCreate(m *message) error {
 			return bad
 		}
 	}
-	r, err := h.createRoom(room.Spec{ID: a.roomID, Name: a.name, MaxClients: int(a.maxClients), Creator: m.s.id, Explicit: true}, m.s)
+	spec := room.Spec{ID: a.roomID, Name: a.name, MaxClients: int(a.maxClients), Creator: m.s.id}
+	if m.s.Claims() != nil {
+		spec.Explicit = true
+	} else {
+		spec.Grace = roomGrace
+	}
+	r, err := h.createRoom(spec, m.s)
 	if err != nil {
 		return err
 	}
@@ -151,16 +163,10 @@ func (h *Hub) handleRoomMessage(m *message) error {
 	member := m.s.member(a.roomID)
 	m.s.Unlock()
 	if member == nil {
-		if _, err := h.rooms.Get(a.roomID); err != nil {
-			return err
-		}
-		return errNotInRoom
+		return h.notIn(a.roomID)
 	}
-	key := a.idempotencyKey
-	if key != "" {
-		key = m.s.id + "\x00" + key // the same key of another client is another
-	}
-	receipt, err := h.publish(member.Room, publication{content: a.content, senderID: m.s.id, sender: m.s, key: key})
+	key := room.Key{Client: m.s.id, Text: a.idempotencyKey}
+	receipt, err := h.publish(m, a.roomID, member.Room, publication{content: a.content, senderID: m.s.id, sender: m.s, key: key})
 	if err != nil || m.MessageID == 0 {
 		return err
 	}
@@ -198,43 +204,54 @@ func (h *Hub) handleDirect(m *message) error {
 		b = strconv.AppendInt(b, now, 10)
 		return append(b, '}')
 	}, now, 0, 0)
-	if err := h.sendFrame(a.targetID, frame); err != nil {
+	if err := h.sendFrame(m, a.targetID, frame); err != nil {
 		return err
 	}
 	return m.answer("direct_message_sent", map[string]any{"target_id": a.targetID})
 }
 
 func (h *Hub) handleMembers(m *message) error {
-	a, r, limit, err := h.readable(m)
+	a, limit, err := m.readable()
 	if err != nil {
 		return err
 	}
-	ids, next, count, err := h.members(r, limit, a.cursor)
+	r, err := h.target(m, a.roomID)
 	if err != nil {
 		return err
 	}
-	return m.answerPage("room_members", next, map[string]any{"room_id": a.roomID, "members": ids, "count": count})
+	p, err := h.members(m, a.roomID, r, limit, a.cursor)
+	if err != nil {
+		return err
+	}
+	if p.ids == nil {
+		p.ids = []string{}
+	}
+	data := map[string]any{"room_id": a.roomID, "members": p.ids, "count": p.count}
+	if len(p.missing) > 0 {
+		data["missing_nodes"] = p.missing
+	}
+	return m.answerPage("room_members", p.next, data)
 }
 
 func (h *Hub) handleHistory(m *message) error {
-	a, r, limit, err := h.readable(m)
+	a, limit, err := m.readable()
 	if err != nil {
 		return err
 	}
-	messages, next, count := h.history(r, limit, a.cursor)
+	messages, next, count, err := h.HistoryPage(m, a.roomID, limit, a.cursor)
+	if err != nil {
+		return err
+	}
 	return m.answerPage("room_history", next, map[string]any{"room_id": a.roomID, "messages": messages, "count": count})
 }
 
 // readable reads a request for a page of a room that the client may read.
-func (h *Hub) readable(m *message) (a args, r *room.Room, limit int, err error) {
+func (m *message) readable() (a args, limit int, err error) {
 	if a, err = m.roomArgs(auth.PermReadMessage); err != nil {
-		return a, nil, 0, err
+		return a, 0, err
 	}
-	if limit, err = a.page(); err != nil {
-		return a, nil, 0, err
-	}
-	r, err = h.rooms.Get(a.roomID)
-	return a, r, limit, err
+	limit, err = a.page()
+	return a, limit, err
 }
 
 func (h *Hub) handleAuthenticate(m *message) error {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/chenxilol/gohub/internal/hub/cluster"
 	"github.com/chenxilol/gohub/internal/hub/conn"
 	"github.com/chenxilol/gohub/internal/hub/room"
 	"github.com/chenxilol/gohub/pkg/auth"
@@ -53,6 +54,9 @@ type Config struct {
 	MaxRoomsPerClient int
 	Rooms             room.Limits
 	Rule              func(id string) room.Rule
+
+	// Cluster makes the node a part of a cluster; nil: it is alone.
+	Cluster func(cluster.Host) *cluster.Cluster
 
 	Drain DrainConfig
 }

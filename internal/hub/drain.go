@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/chenxilol/gohub/internal/fault"
 )
 
 // drain is the state of the hub's way out.
@@ -24,6 +26,11 @@ type drainRun struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed at its end
 	err    error         // why it ended early; set before done is closed
+
+	// Guarded by the lock of drain, until the delay is over.
+	refuseAt time.Time     // the end of the delay
+	window   time.Duration // over which the clients are spread
+	hurried  chan struct{} // gets a value when refuseAt has changed; one slot
 }
 
 type phase uint8
@@ -106,8 +113,10 @@ var ErrStopping = errors.New("the hub is stopping")
 // being ready and goes on for the delay; then it takes no more upgrades, and
 // each client is closed with 1012 in its slot of the window, which gohub.v1
 // clients are told before. It returns when all are gone, or when ctx or the
-// timeout ends. A second call waits for the first; one that comes when the
-// first has ended sends away whoever is left, without a delay.
+// timeout ends. A call during a drain waits for that: one still in its delay
+// goes on with the window of the call, after the shorter delay of the two. One
+// that comes when the first has ended sends away whoever is left, without a
+// delay.
 func (h *Hub) Drain(ctx context.Context, cfg DrainConfig) error {
 	if cfg.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -117,7 +126,7 @@ func (h *Hub) Drain(ctx context.Context, cfg DrainConfig) error {
 	h.drain.mu.Lock()
 	h.drain.final = true
 	h.drain.mu.Unlock()
-	run := h.startDrain(ctx, cfg)
+	run := h.startDrain(ctx, cfg, true)
 	select {
 	case <-run.done:
 		return run.err
@@ -128,17 +137,21 @@ func (h *Hub) Drain(ctx context.Context, cfg DrainConfig) error {
 
 // StartDrain drains without waiting, and without an end: the hub stays up and
 // can be undrained. When it returns the hub is not ready any more.
-func (h *Hub) StartDrain(cfg DrainConfig) { h.startDrain(context.Background(), cfg) }
+func (h *Hub) StartDrain(cfg DrainConfig) { h.startDrain(context.Background(), cfg, false) }
 
-// startDrain begins a drain, or returns the one in progress.
-func (h *Hub) startDrain(ctx context.Context, cfg DrainConfig) *drainRun {
+// startDrain begins a drain, or returns the one in progress, which hurry makes
+// go by cfg as far as it still can.
+func (h *Hub) startDrain(ctx context.Context, cfg DrainConfig, hurry bool) *drainRun {
 	d := &h.drain
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.run != nil {
+		if hurry && d.phase == phaseDelay {
+			d.run.hurry(h.now().Add(cfg.Delay), cfg.Window)
+		}
 		return d.run
 	}
-	run := &drainRun{done: make(chan struct{})}
+	run := &drainRun{done: make(chan struct{}), hurried: make(chan struct{}, 1), window: cfg.Window}
 	if d.stopped {
 		close(run.done)
 		return run
@@ -154,10 +167,12 @@ func (h *Hub) startDrain(ctx context.Context, cfg DrainConfig) *drainRun {
 	} else {
 		cfg.Delay = 0 // it is for upgrades, and they are refused already
 	}
+	run.refuseAt = h.now().Add(cfg.Delay)
+	h.log.Info("drain begins", "clients", h.ClientCount(), "delay", cfg.Delay, "window", cfg.Window)
 	h.running.Go(func() {
 		defer close(run.done)
 		defer run.cancel()
-		run.err = h.runDrain(ctx, run, cfg)
+		run.err = h.runDrain(ctx, run)
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if d.run == run {
@@ -170,7 +185,16 @@ func (h *Hub) startDrain(ctx context.Context, cfg DrainConfig) *drainRun {
 // Undrain ends a drain: the hub is ready again. Clients that were told to go
 // still may. It fails with ErrStopping where the process is ending.
 func (h *Hub) Undrain() error {
-	d := &h.drain
+	if err := h.drain.reopen(); err != nil {
+		return err
+	}
+	if h.cluster != nil {
+		h.cluster.Return()
+	}
+	return nil
+}
+
+func (d *drain) reopen() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.final || d.stopped {
@@ -181,28 +205,52 @@ func (h *Hub) Undrain() error {
 	return nil
 }
 
-func (h *Hub) runDrain(ctx context.Context, run *drainRun, cfg DrainConfig) error {
-	h.log.Info("drain begins", "clients", h.ClientCount(), "delay", cfg.Delay, "window", cfg.Window)
-	if err := wait(ctx, cfg.Delay); err != nil {
-		return err
+// hurry ends the delay at refuseAt, if that is earlier; the caller holds the lock
+// of drain.
+func (run *drainRun) hurry(refuseAt time.Time, window time.Duration) {
+	run.window = window
+	if refuseAt.Before(run.refuseAt) {
+		run.refuseAt = refuseAt
+		select {
+		case run.hurried <- struct{}{}:
+		default:
+		}
 	}
-	if !h.startRefusing(run) {
-		return context.Canceled
+}
+
+func (h *Hub) runDrain(ctx context.Context, run *drainRun) error {
+	if h.cluster != nil {
+		h.cluster.Leave()
+	}
+	for {
+		left, err := h.startRefusing(run)
+		if err != nil {
+			return err
+		}
+		if left <= 0 {
+			break
+		}
+		if err := wait(ctx, left, run.hurried); err != nil {
+			return err
+		}
 	}
 	if err := h.drain.settle(ctx); err != nil {
 		return err
 	}
 	leaving := h.clients.all()
 	rand.Shuffle(len(leaving), func(i, j int) { leaving[i], leaving[j] = leaving[j], leaving[i] })
-	plan := slots(len(leaving), cfg.Window)
+	plan := slots(len(leaving), run.window)
 	for i, s := range leaving {
 		if s.v1 {
 			s.notify("reconnect", reconnectData{AfterMS: plan(i).Milliseconds()})
 		}
 	}
 	begin := h.now()
+	if fault.On("early-drain") {
+		plan = slots(len(leaving), 0)
+	}
 	for i, s := range leaving {
-		if err := wait(ctx, plan(i)-h.now().Sub(begin)); err != nil {
+		if err := wait(ctx, plan(i)-h.now().Sub(begin), nil); err != nil {
 			return err
 		}
 		s.Close(closeRestart, "the hub restarts: reconnect")
@@ -215,16 +263,19 @@ type reconnectData struct {
 	AfterMS int64 `json:"after_ms"`
 }
 
-// startRefusing ends accepting, unless the drain has been ended meanwhile.
-func (h *Hub) startRefusing(run *drainRun) bool {
+// startRefusing ends accepting, or returns what is left of the delay. It fails
+// where the drain has been ended meanwhile.
+func (h *Hub) startRefusing(run *drainRun) (left time.Duration, err error) {
 	d := &h.drain
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.run != run {
-		return false
+		return 0, context.Canceled
 	}
-	d.phase = phaseRefusing
-	return true
+	if left = run.refuseAt.Sub(h.now()); left <= 0 {
+		d.phase = phaseRefusing
+	}
+	return left, nil
 }
 
 // slotsPerSecond bounds how finely clients are spread: closing a few at a time
@@ -240,8 +291,8 @@ func slots(n int, window time.Duration) func(i int) time.Duration {
 	}
 }
 
-// wait waits for d, unless ctx ends before.
-func wait(ctx context.Context, d time.Duration) error {
+// wait waits for d, or until early gets a value, unless ctx ends before.
+func wait(ctx context.Context, d time.Duration, early <-chan struct{}) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
@@ -249,6 +300,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return nil
+	case <-early:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

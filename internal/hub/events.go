@@ -28,7 +28,7 @@ type events struct {
 
 	mu        sync.Mutex // guards changes of listeners
 	listeners atomic.Pointer[map[sdk.EventType][]*sdk.Handler]
-	running   sync.WaitGroup
+	passes    passes
 }
 
 // eventQueue is the events of one client that wait for their handlers.
@@ -42,19 +42,23 @@ type eventQueue struct {
 
 func (e *events) init(h *Hub) {
 	e.hub = h
-	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.ctx, e.cancel = context.WithCancel(context.WithValue(context.Background(), listenerOf{}, e))
 	e.listeners.Store(&map[sdk.EventType][]*sdk.Handler{})
 }
 
-// close waits until every event has been handled, or until ctx ends.
+// listenerOf is the key of a listener's context, by which the hub knows one
+// that ends the hub.
+type listenerOf struct{}
+
+// close waits until every event has been handled, or until ctx ends. A listener
+// that calls it, with its context, is not waited for.
 func (e *events) close(ctx context.Context) {
-	defer e.cancel()
-	done := make(chan struct{})
-	go func() { e.running.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-ctx.Done():
+	if ctx.Value(listenerOf{}) == e {
+		e.passes.close(ctx, 1)
+		return // it still needs its context
 	}
+	e.passes.close(ctx, 0)
+	e.cancel()
 }
 
 // On adds a listener and returns the function that removes it.
@@ -94,28 +98,43 @@ func (e *events) emit(s *Session, ev sdk.Event) {
 		ev.ClientID, ev.Claims = s.id, s.Claims()
 		q = &s.more().events
 	}
+	if e.put(q, s, ev) || ev.Type == sdk.EventClientMessage || ev.Type == sdk.EventClientError {
+		return
+	}
+	// Of a message that was under way when the client was disconnected: the
+	// rooms are changed, but nothing of a client is told behind that.
+	ev.ClientID, ev.Claims = "", nil
+	e.put(&e.own, nil, ev)
+}
+
+// put adds an event to a queue, s being the client whose queue it is. It returns
+// false where the client's last event is in there already.
+func (e *events) put(q *eventQueue, s *Session, ev sdk.Event) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
+	case q.ended:
+		return false
 	case s == nil && ev.Type == sdk.EventRoomMessage && len(q.waiting) >= maxHubEvents:
 		e.hub.metrics.dropped.WithLabelValues("event").Inc()
-		return
+		return true
 	case ev.Type == sdk.EventClientDisconnected:
 		q.ended = true
-	case q.ended && (ev.Type == sdk.EventClientMessage || ev.Type == sdk.EventClientError):
-		return // of a message that was under way when the client was disconnected
 	}
-	q.waiting = append(q.waiting, ev)
 	if !q.running {
+		if !e.passes.begin() {
+			return true // the hub has ended
+		}
 		q.running = true
-		e.running.Add(1)
 		go e.pass(q, s)
 	}
+	q.waiting = append(q.waiting, ev)
+	return true
 }
 
 // pass calls the listeners with what waits in q until nothing does.
 func (e *events) pass(q *eventQueue, s *Session) {
-	defer e.running.Done()
+	defer e.passes.end()
 	for {
 		q.mu.Lock()
 		if len(q.waiting) == 0 {
@@ -192,8 +211,10 @@ func (e *events) room(t sdk.EventType, s *Session, id string) {
 	e.emit(s, sdk.Event{Type: t, RoomID: id})
 }
 
-func (e *events) roomMessage(s *Session, id string, content []byte) {
+// roomMessage tells of a message whose room, sender and position ev has.
+func (e *events) roomMessage(s *Session, ev sdk.Event, content []byte) {
 	if e.wanted(sdk.EventRoomMessage) {
-		e.emit(s, sdk.Event{Type: sdk.EventRoomMessage, RoomID: id, Message: slices.Clone(content)})
+		ev.Type, ev.Message = sdk.EventRoomMessage, slices.Clone(content)
+		e.emit(s, ev)
 	}
 }

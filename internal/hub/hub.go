@@ -7,12 +7,14 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/chenxilol/gohub/internal/hub/cluster"
 	"github.com/chenxilol/gohub/internal/hub/conn"
 	"github.com/chenxilol/gohub/internal/hub/dispatch"
 	"github.com/chenxilol/gohub/internal/hub/room"
@@ -37,9 +39,12 @@ type Hub struct {
 	engine    *conn.Engine
 	upgrader  *conn.Upgrader
 	handlers  *dispatch.Registry[*registered]
-	raw       *registered // nil: messages are dispatched
+	raw       *registered // nil: messages are dispatched; set before sealed is
 	clients   clients
 	rooms     *room.Registry
+	cluster   *cluster.Cluster // nil: this node is all there is
+	where     where
+	entries   atomic.Uint64 // numbers of the entries this run adds to histories
 	fan       *room.FanOut
 	events    events
 	metrics   *Metrics
@@ -50,9 +55,14 @@ type Hub struct {
 	requests  atomic.Int64 // numbers of the hub's requests to clients
 	buffers   sync.Pool    // *dispatch.Buffer
 	started   time.Time
-	stopped   chan struct{}
+	ctx       context.Context // ends with Close
+	cancel    context.CancelFunc
 	running   sync.WaitGroup
 	closeOnce sync.Once
+
+	setup   sync.Mutex // guards sealed and entered, and raw until it is set
+	sealed  bool
+	entered bool
 }
 
 // New starts a hub. Close must be called in the end.
@@ -60,7 +70,8 @@ func New(cfg Config) (*Hub, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	h := &Hub{cfg: cfg, log: cfg.Logger, now: cfg.Now, started: cfg.Now(), stopped: make(chan struct{})}
+	h := &Hub{cfg: cfg, log: cfg.Logger, now: cfg.Now, started: cfg.Now()}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.metrics = newMetrics(h)
 	h.buffers.New = func() any { return new(dispatch.Buffer) }
 	h.events.init(h)
@@ -70,6 +81,12 @@ func New(cfg Config) (*Hub, error) {
 	h.fan = room.NewFanOut(cfg.Now, h.metrics.observeFanOut)
 	h.fan.Notice = h.presenceFrame
 	h.rooms = room.NewRegistry(h.fan, newEpoch(), cfg.Rule, cfg.Rooms)
+	if cfg.Cluster != nil {
+		h.rooms.Shared = true
+		h.fan.Share = h.share
+		h.cluster = cfg.Cluster(host{h})
+		h.answerElsewhere()
+	}
 	cfg.Engine.Received = h.metrics.received
 	cfg.Engine.Now = cfg.Now
 	engine, err := conn.NewEngine(cfg.Engine)
@@ -98,12 +115,18 @@ func (h *Hub) RegisterHandler(messageType string, f Handler) error {
 	}))
 }
 
-// HandleRaw makes f take every data frame instead of the dispatcher. It must
-// be called before Start.
-func (h *Hub) HandleRaw(f RawHandler) {
+// HandleRaw makes f take every data frame instead of the dispatcher. It fails
+// after Start.
+func (h *Hub) HandleRaw(f RawHandler) error {
+	h.setup.Lock()
+	defer h.setup.Unlock()
+	if h.sealed {
+		return fmt.Errorf("handle raw frames: %w", dispatch.ErrSealed)
+	}
 	h.raw = h.measured("raw", func(m *message) error {
 		return f(m, &m.s.client, hub.Frame{MsgType: int(m.op), Data: m.Data})
 	})
+	return nil
 }
 
 func (h *Hub) measured(name string, f handler) *registered {
@@ -111,9 +134,32 @@ func (h *Hub) measured(name string, f handler) *registered {
 }
 
 // Start ends registration: connections may come.
-func (h *Hub) Start() { h.handlers.Seal() }
+func (h *Hub) Start() {
+	h.setup.Lock()
+	defer h.setup.Unlock()
+	h.handlers.Seal()
+	h.sealed = true
+}
 
-// sweepInterval is how often rooms kept for their history, and counters of
+// Enter brings the hub into its cluster, once, without waiting for it.
+func (h *Hub) Enter() {
+	h.setup.Lock()
+	defer h.setup.Unlock()
+	if h.cluster == nil || h.entered || h.ctx.Err() != nil {
+		return
+	}
+	h.entered = true
+	h.running.Go(func() {
+		if err := h.cluster.Start(h.ctx); err != nil && h.ctx.Err() == nil {
+			h.log.Error("not in the cluster", "error", err)
+		}
+	})
+}
+
+// Cluster returns the node's part of the cluster, nil where it is alone.
+func (h *Hub) Cluster() *cluster.Cluster { return h.cluster }
+
+// sweepInterval is how often empty rooms kept for a time, and counters of
 // addresses, are looked through.
 const sweepInterval = time.Second
 
@@ -123,7 +169,7 @@ func (h *Hub) sweep() {
 	defer ticker.Stop()
 	for {
 		select {
-		case <-h.stopped:
+		case <-h.ctx.Done():
 			return
 		case <-ticker.C:
 			for _, r := range h.rooms.Sweep() {
@@ -148,7 +194,12 @@ func (h *Hub) Close(ctx context.Context) error {
 		if closeErr := h.engine.Close(ctx); closeErr != nil {
 			err = fmt.Errorf("close connections: %w", closeErr)
 		}
-		close(h.stopped)
+		h.cancel()
+		if h.cluster != nil {
+			if leaveErr := h.cluster.Close(ctx); leaveErr != nil {
+				err = errors.Join(err, fmt.Errorf("leave the cluster: %w", leaveErr))
+			}
+		}
 		h.running.Wait()
 		h.events.close(ctx)
 	})

@@ -29,6 +29,7 @@ type Metrics struct {
 	errors         *prometheus.CounterVec
 	dropped        *prometheus.CounterVec
 	gaps           *prometheus.CounterVec
+	outages        *prometheus.CounterVec
 	handlerSeconds *prometheus.HistogramVec
 	fanOutSeconds  prometheus.Histogram
 }
@@ -58,6 +59,7 @@ func newMetrics(h *Hub) *Metrics {
 		errors:      vec("gohub_errors_sent_total", "Error messages sent to clients, by code.", "code"),
 		dropped:     vec("gohub_messages_dropped_total", "Messages not handled or not delivered, by reason.", "reason"),
 		gaps:        vec("gohub_gaps_announced_total", "Gaps announced to clients, by reason.", "reason"),
+		outages:     vec("gohub_bus_outages_total", "Times that the bus was found to be away, and back.", "state"),
 		handlerSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "gohub_handler_duration_seconds", Help: "Time that message handlers took, by message type.", Buckets: latencyBuckets,
 		}, []string{"message_type"}),
@@ -86,7 +88,7 @@ var (
 func (m *Metrics) parts() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.connections, m.messagesIn, m.bytesIn, m.messagesOut, m.bytesOut, m.published, m.panics, m.refused, m.auth,
-		m.closes, m.errors, m.dropped, m.gaps, m.handlerSeconds, m.fanOutSeconds,
+		m.closes, m.errors, m.dropped, m.gaps, m.outages, m.handlerSeconds, m.fanOutSeconds,
 	}
 }
 
@@ -96,6 +98,9 @@ func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 		p.Describe(out)
 	}
 	for _, d := range []*prometheus.Desc{descClients, descRooms, descQueued, descDelivered, descSent, descSlow, descPasses, descDraining} {
+		out <- d
+	}
+	for _, d := range clusterDescs {
 		out <- d
 	}
 }
@@ -112,6 +117,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v))
 	}
 	h := m.hub
+	h.collectCluster(gauge, count)
 	s := h.Stats()
 	gauge(descClients, float64(s.Clients))
 	gauge(descRooms, float64(s.Rooms))
@@ -182,6 +188,9 @@ func (h *Hub) Stats() Stats {
 		QueuedBytes:      h.engine.Queued(), Draining: h.Draining(), Uptime: h.Uptime(),
 	}
 }
+
+// Received returns how many messages have come from clients.
+func (m *Metrics) Received() uint64 { return value(m.messagesIn) }
 
 // value reads a counter.
 func value(c prometheus.Counter) uint64 {

@@ -1,9 +1,11 @@
 package hub
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/chenxilol/gohub/internal/hub/conn"
 	"github.com/chenxilol/gohub/internal/hub/dispatch"
@@ -24,9 +26,37 @@ type joinRequest struct {
 
 // join makes s a member. It holds the connection's lock throughout, so that
 // room_joined, the replay and live messages are in this order on the wire.
-func (h *Hub) join(s *Session, q joinRequest) error {
+func (h *Hub) join(ctx context.Context, s *Session, q joinRequest) error {
+	if h.cluster != nil {
+		return h.joinShared(ctx, s, q)
+	}
+	return h.joinHere(s, q, false)
+}
+
+// mayJoin tells whether the client may be in one room more.
+func (s *Session) mayJoin(id string) error {
+	s.Lock()
+	defer s.Unlock()
+	return s.mayJoinLocked(id)
+}
+
+func (s *Session) mayJoinLocked(id string) error {
+	switch limit := s.hub.cfg.MaxRoomsPerClient; {
+	case !s.OpenLocked():
+		return hub.ErrClosed
+	case s.member(id) != nil:
+		return hub.NewError(hub.CodeAlreadyInRoom, "the client is in this room already")
+	case limit > 0 && len(s.rooms) >= limit:
+		return hub.NewError(hub.CodeRateLimited, "the client is in as many rooms as it may be (%d)", limit)
+	}
+	return nil
+}
+
+// joinHere makes s a member on this node; seat says that the room's owner has
+// admitted it.
+func (h *Hub) joinHere(s *Session, q joinRequest, seat bool) error {
 	m := &room.Member{
-		Conn: &s.Conn, Owner: s, V1: s.v1, Drop: s.dropsSlow(),
+		Conn: &s.Conn, Owner: s, V1: s.v1, Drop: s.dropsSlow(), Seat: seat,
 	}
 	var create func() (room.Spec, error)
 	if q.create {
@@ -36,13 +66,8 @@ func (h *Hub) join(s *Session, q joinRequest) error {
 	defer s.Unlock()
 	// Under the lock: renew changes the claims and the members there.
 	m.Muted = !s.HasRoomPermission(auth.PermReadMessage, q.room)
-	switch limit := h.cfg.MaxRoomsPerClient; {
-	case !s.OpenLocked():
-		return hub.ErrClosed
-	case s.member(q.room) != nil:
-		return hub.NewError(hub.CodeAlreadyInRoom, "the client is in this room already")
-	case limit > 0 && len(s.rooms) >= limit:
-		return hub.NewError(hub.CodeRateLimited, "the client is in as many rooms as it may be (%d)", limit)
+	if err := s.mayJoinLocked(q.room); err != nil {
+		return err
 	}
 	j, created, err := h.rooms.Join(m, q.room, q.since, create)
 	if err != nil {
@@ -53,10 +78,10 @@ func (h *Hub) join(s *Session, q joinRequest) error {
 		h.events.room(sdk.EventRoomCreated, s, q.room)
 	}
 	h.events.room(sdk.EventRoomJoined, s, q.room)
-	frames := [][]byte{dispatch.Frame("room_joined", joinedData(q, j), h.millis(), 0, q.requestID)}
-	if !m.Muted {
-		frames = append(frames, j.Replay...)
+	if m.Muted {
+		j.Replay, j.Recovered = nil, false // it may not read what it has missed
 	}
+	frames := append([][]byte{dispatch.Frame("room_joined", joinedData(q, j), h.millis(), 0, q.requestID)}, j.Replay...)
 	size := 0
 	for _, f := range frames {
 		size += len(f)
@@ -85,21 +110,29 @@ func joinedData(q joinRequest, j room.Joined) []byte {
 
 // leave ends a membership; nothing of the room is written behind room_left.
 func (h *Hub) leave(s *Session, id string, requestID int64) error {
-	if _, err := h.rooms.Get(id); err != nil {
-		return err
-	}
 	s.Lock()
-	defer s.Unlock()
 	m := s.member(id)
 	if m == nil {
-		return errNotInRoom
+		s.Unlock()
+		return h.notIn(id)
 	}
+	defer s.Unlock()
 	deleted := h.rooms.Leave(m)
 	h.left(s, m, requestID)
 	if deleted != nil {
 		h.events.room(sdk.EventRoomDeleted, s, id)
 	}
 	return nil
+}
+
+// notIn says why a client is not in a room: there is none, or it is not in it.
+func (h *Hub) notIn(id string) error {
+	ctx, cancel := h.within()
+	defer cancel()
+	if _, err := h.target(ctx, id); err != nil {
+		return err
+	}
+	return errNotInRoom
 }
 
 // left forgets a membership that has ended and tells the client; the caller
@@ -123,10 +156,15 @@ func (h *Hub) left(s *Session, m *room.Member, requestID int64) {
 	}
 	h.metrics.sent(1, len(frame))
 	h.events.room(sdk.EventRoomLeft, s, m.Room.ID())
+	h.letGo(m.Room.ID(), m.Seat)
 }
 
 func (h *Hub) createRoom(spec room.Spec, by *Session) (*room.Room, error) {
-	r, err := h.rooms.Create(spec)
+	create := h.rooms.Create
+	if h.cluster != nil {
+		create = h.createShared
+	}
+	r, err := create(spec)
 	if err == nil {
 		h.events.room(sdk.EventRoomCreated, by, spec.ID)
 	}
@@ -135,18 +173,14 @@ func (h *Hub) createRoom(spec room.Spec, by *Session) (*room.Room, error) {
 
 // deleteRoom removes a room and takes its members out, who are told.
 func (h *Hub) deleteRoom(id string, by *Session) error {
-	_, members, err := h.rooms.Delete(id)
-	if err != nil {
-		return err
-	}
-	for _, m := range members {
-		s := m.Owner.(*Session)
-		s.Lock()
-		if !m.Gone() {
-			m.Expel()
-			h.left(s, m, 0)
+	if h.cluster != nil {
+		ctx, cancel := h.within()
+		defer cancel()
+		if err := h.cluster.Delete(ctx, id); err != nil {
+			return err
 		}
-		s.Unlock()
+	} else if !h.dropRoom(id) {
+		return hub.NewError(hub.CodeRoomNotFound, "room not found")
 	}
 	h.events.room(sdk.EventRoomDeleted, by, id)
 	return nil
@@ -157,34 +191,43 @@ type publication struct {
 	content  json.RawMessage
 	senderID string
 	sender   *Session // does not get it; nil: none
-	exclude  []*conn.Conn
-	key      string // idempotency key; "": none
+	exclude  []string // clients that do not get it
+	key      room.Key // no text: none
+}
+
+// message is the publication as it goes to the members here.
+func (h *Hub) message(id string, p publication, position, prev string, now time.Time) *room.Message {
+	m := &room.Message{Frame: roomMessageFrame(id, p, position, prev, now.UnixMilli()), Op: wire.Text, Exclude: h.connections(p.exclude)}
+	if p.sender != nil {
+		m.Sender = &p.sender.Conn
+	}
+	if position != "" {
+		m.Record = &room.Record{Frame: m.Frame, Content: p.content, SenderID: p.senderID, At: now, Position: position, Prev: prev}
+	}
+	return m
 }
 
 // scopeCluster says that a message goes to the members on every node.
 const scopeCluster = "cluster"
 
-// publish sends a room_message to a room.
-func (h *Hub) publish(r *room.Room, p publication) (sdk.Receipt, error) {
+// publish sends a room_message to a room; r is nil where only other nodes have
+// it.
+func (h *Hub) publish(ctx context.Context, id string, r *room.Room, p publication) (sdk.Receipt, error) {
+	if h.cluster != nil {
+		return h.publishShared(ctx, id, r, p)
+	}
 	now := h.now()
 	made := false // a repeated key publishes nothing
 	position, ok := r.Publish(now, p.key, func(position, prev string) *room.Message {
 		made = true
-		m := &room.Message{Frame: roomMessageFrame(r.ID(), p, position, prev, now.UnixMilli()), Op: wire.Text, Exclude: p.exclude}
-		if p.sender != nil {
-			m.Sender = &p.sender.Conn
-		}
-		if position != "" {
-			m.Record = &room.Record{Frame: m.Frame, Content: p.content, SenderID: p.senderID, At: now, Position: position, Prev: prev}
-		}
-		return m
+		return h.message(id, p, position, prev, now)
 	})
 	if !ok {
 		return sdk.Receipt{}, hub.NewError(hub.CodeRoomNotFound, "room not found")
 	}
 	if made {
 		h.metrics.published.Inc()
-		h.events.roomMessage(p.sender, r.ID(), p.content)
+		h.events.roomMessage(p.sender, sdk.Event{RoomID: id, SenderID: p.senderID, Position: position}, p.content)
 	}
 	return sdk.Receipt{Position: position, Scope: scopeCluster}, nil
 }
@@ -210,26 +253,43 @@ func roomMessageFrame(id string, p publication, position, prev string, millis in
 	}, millis, 0, 0)
 }
 
-// members returns a page of a room's members, the cursor of the next ("" at the
-// end) and the number of all.
-func (h *Hub) members(r *room.Room, limit int, cursor string) (ids []string, next string, count int, err error) {
+var errCursor = hub.NewError(hub.CodeFormat, "cursor is not one that the hub gave out")
+
+// page is a page of a room's members.
+type page struct {
+	ids     []string
+	next    string   // the cursor of the next page; "": no more
+	count   int      // of all members
+	missing []string // nodes that did not answer
+}
+
+// members returns a page of a room's members; r is nil where only other nodes
+// have it.
+func (h *Hub) members(ctx context.Context, id string, r *room.Room, limit int, cursor string) (p page, err error) {
+	if h.cluster != nil {
+		return h.sharedMembers(ctx, id, limit, cursor)
+	}
 	from := -1
 	if cursor != "" {
 		if from, err = strconv.Atoi(cursor); err != nil || from < 0 {
-			return nil, "", 0, hub.NewError(hub.CodeFormat, "cursor is not one that the hub gave out")
+			return p, errCursor
 		}
 	}
-	ids, index, count := r.Members(from, limit)
+	var index int
+	p.ids, index, p.count = r.Members(from, limit)
 	if index >= 0 {
-		next = strconv.Itoa(index)
+		p.next = strconv.Itoa(index)
 	}
-	return ids, next, count, nil
+	return p, nil
 }
 
 // history returns a page of a room's history, oldest first: the newest
 // messages before cursor; the cursor of the next page, older ones ("" at the
-// end); and the number of all.
-func (h *Hub) history(r *room.Room, limit int, cursor string) (page []sdk.Message, next string, count int) {
+// end); and the number of all. A cursor of a history that is gone is the end.
+func (h *Hub) history(r *room.Room, limit int, cursor string) (page []sdk.Message, next string, count int, err error) {
+	if cursor != "" && !room.IsPosition(cursor) {
+		return nil, "", 0, errCursor
+	}
 	records, more, count := r.History(limit, cursor, h.now())
 	page = make([]sdk.Message, len(records))
 	for i, m := range records {
@@ -238,7 +298,7 @@ func (h *Hub) history(r *room.Room, limit int, cursor string) (page []sdk.Messag
 	if more {
 		next = page[0].Position
 	}
-	return page, next, count
+	return page, next, count, nil
 }
 
 // presenceFrame is the notice of who came into or left a room.

@@ -3,14 +3,12 @@ package hub
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/chenxilol/gohub/internal/hub/cluster"
 	"github.com/chenxilol/gohub/internal/hub/conn"
-	"github.com/chenxilol/gohub/internal/hub/dispatch"
 	"github.com/chenxilol/gohub/internal/hub/room"
 	"github.com/chenxilol/gohub/pkg/hub"
 	"github.com/chenxilol/gohub/pkg/sdk"
@@ -24,52 +22,24 @@ func (h *Hub) ClientCount() int { return int(h.clients.count.Load()) }
 // RoomCount returns the number of rooms.
 func (h *Hub) RoomCount() int { return h.rooms.Len() }
 
-// BroadcastAll sends a frame to every client.
-func (h *Hub) BroadcastAll(f hub.Frame) error {
-	frame, op, err := encode(f)
-	if err != nil {
-		return err
-	}
-	m := &room.Message{Frame: frame, Op: op}
-	for _, s := range h.clients.all() {
-		_ = s.write(m.For(&s.Conn, &h.fan.Deflater)) // counted where it fails
-	}
-	return nil
-}
-
-// SendToClient sends a frame to a client.
-func (h *Hub) SendToClient(id string, f hub.Frame) error {
-	frame, _, err := encode(f)
-	if err != nil {
-		return err
-	}
-	return h.sendFrame(id, frame)
-}
-
-// sendFrame sends a finished frame to every connection of a client. It fails
-// only where none took it.
-func (h *Hub) sendFrame(id string, frame []byte) error {
-	sessions := h.clients.every(id)
-	if len(sessions) == 0 {
-		return errNoClient
-	}
-	sent := false
-	var failed error
-	for _, s := range sessions {
-		if err := s.write(frame); err != nil {
-			failed = err
-		} else {
-			sent = true
+// ClusterStats describes the nodes.
+func (h *Hub) ClusterStats() sdk.ClusterStats {
+	if h.cluster == nil {
+		return sdk.ClusterStats{
+			Nodes:       []sdk.Node{{ID: h.cfg.Node, Connections: h.ClientCount(), Rooms: h.RoomCount(), Ready: true, Draining: h.Draining()}},
+			Connections: h.ClientCount(),
 		}
 	}
-	switch {
-	case sent:
-		return nil
-	case errors.Is(failed, hub.ErrTooSlow):
-		return hub.NewError(hub.CodeClientOffline, "the client does not keep up")
-	default:
-		return hub.NewError(hub.CodeClientOffline, "the client is leaving")
+	var s sdk.ClusterStats
+	_, s.Degraded = h.cluster.Degraded()
+	for _, n := range h.cluster.Nodes() {
+		s.Nodes = append(s.Nodes, sdk.Node{
+			ID: n.ID, Address: n.Address, Version: n.Version, Connections: n.Load.Clients, Rooms: n.Load.Rooms, Load: n.Rate,
+			Ready: n.Ready, Silent: n.Silent, Draining: n.Draining,
+		})
+		s.Connections += n.Load.Clients
 	}
+	return s
 }
 
 // CreateRoom makes a room.
@@ -89,67 +59,66 @@ func (h *Hub) DeleteRoom(id string) error { return h.deleteRoom(id, nil) }
 
 // Room describes a room.
 func (h *Hub) Room(id string) (sdk.Room, error) {
-	r, err := h.rooms.Get(id)
+	ctx, cancel := h.within()
+	defer cancel()
+	r, err := h.target(ctx, id)
 	if err != nil {
 		return sdk.Room{}, err
 	}
-	return listRoom(r), nil
+	if h.cluster == nil {
+		return listRoom(r), nil
+	}
+	list, _ := h.sharedRooms(ctx, id)
+	if len(list) == 0 {
+		return sdk.Room{}, hub.NewError(hub.CodeRoomNotFound, "room not found")
+	}
+	return list[0], nil
 }
 
 // ListRooms describes all rooms, ordered by id.
 func (h *Hub) ListRooms() []sdk.Room {
-	rooms := h.rooms.List()
-	list := make([]sdk.Room, len(rooms))
-	for i, r := range rooms {
-		list[i] = listRoom(r)
-	}
-	slices.SortFunc(list, func(a, b sdk.Room) int { return strings.Compare(a.ID, b.ID) })
+	list, _ := h.RoomsPage()
 	return list
+}
+
+// RoomsPage describes all rooms, ordered by id, and names the nodes that did not
+// say what they have.
+func (h *Hub) RoomsPage() (list []sdk.Room, missing []string) {
+	if h.cluster == nil {
+		return h.roomsHere(), nil
+	}
+	ctx, cancel := h.within()
+	defer cancel()
+	return h.sharedRooms(ctx, "")
 }
 
 // JoinRoom makes a client a member of an existing room.
 func (h *Hub) JoinRoom(roomID, client string) error {
-	if _, err := h.rooms.Get(roomID); err != nil {
-		return err
-	}
-	return h.eachSession(client, func(s *Session) error {
-		return h.join(s, joinRequest{room: roomID})
+	return h.inRoom(roomID, client, "join", func(ctx context.Context, s *Session) error {
+		return h.join(ctx, s, joinRequest{room: roomID})
 	})
 }
 
 // LeaveRoom takes a client out of a room.
 func (h *Hub) LeaveRoom(roomID, client string) error {
-	if _, err := h.rooms.Get(roomID); err != nil {
-		return err
-	}
-	return h.eachSession(client, func(s *Session) error { return h.leave(s, roomID, 0) })
+	return h.inRoom(roomID, client, "leave", func(_ context.Context, s *Session) error { return h.leave(s, roomID, 0) })
 }
 
-// eachSession does something with every connection of a client. It returns the
-// error only where all of them fail.
-func (h *Hub) eachSession(client string, f func(*Session) error) error {
-	sessions := h.clients.every(client)
-	if len(sessions) == 0 {
-		return errNoClient
+// inRoom does something with a client and an existing room.
+func (h *Hub) inRoom(roomID, client, do string, f func(context.Context, *Session) error) error {
+	ctx, cancel := h.within()
+	defer cancel()
+	if _, err := h.target(ctx, roomID); err != nil {
+		return err
 	}
-	done := false
-	var failed error
-	for _, s := range sessions {
-		if err := f(s); err != nil {
-			failed = err
-		} else {
-			done = true
-		}
-	}
-	if done {
-		return nil
-	}
-	return failed
+	return h.withClient(ctx, client, func(s *Session) error { return f(ctx, s) }, packet{ID: client, Room: roomID, Do: do})
 }
 
 // BroadcastToRoom sends a frame as it is to the members of a room.
 func (h *Hub) BroadcastToRoom(roomID string, f hub.Frame, exclude []string) error {
-	r, err := h.rooms.Get(roomID)
+	ctx, cancel := h.within()
+	defer cancel()
+	r, err := h.target(ctx, roomID)
 	if err != nil {
 		return err
 	}
@@ -157,12 +126,14 @@ func (h *Hub) BroadcastToRoom(roomID string, f hub.Frame, exclude []string) erro
 	if err != nil {
 		return err
 	}
-	m := &room.Message{Frame: frame, Op: op, Exclude: h.connections(exclude)}
-	if !r.Broadcast(m) {
+	if r != nil && !r.Broadcast(&room.Message{Frame: frame, Op: op, Exclude: h.connections(exclude)}) {
 		return hub.NewError(hub.CodeRoomNotFound, "room not found")
 	}
+	if h.cluster != nil {
+		h.cluster.Publish(cluster.Message{Room: roomID, Frame: frame, Exclude: exclude})
+	}
 	h.metrics.published.Inc()
-	h.events.roomMessage(nil, roomID, f.Data)
+	h.events.roomMessage(nil, sdk.Event{RoomID: roomID}, f.Data)
 	return nil
 }
 
@@ -186,121 +157,79 @@ func (h *Hub) Publish(p sdk.Publication) (sdk.Receipt, error) {
 	case len(p.IdempotencyKey) > maxName:
 		return sdk.Receipt{}, hub.NewError(hub.CodeFormat, "idempotency_key is longer than %d bytes", maxName)
 	}
-	r, err := h.rooms.Get(p.Room)
+	ctx, cancel := h.within()
+	defer cancel()
+	r, err := h.target(ctx, p.Room)
 	if err != nil {
 		return sdk.Receipt{}, err
 	}
-	return h.publish(r, publication{
-		content: slices.Clone(p.Content), senderID: p.SenderID, exclude: h.connections(p.Exclude), key: p.IdempotencyKey,
+	return h.publish(ctx, p.Room, r, publication{
+		content: slices.Clone(p.Content), senderID: p.SenderID, exclude: p.Exclude, key: room.Key{Text: p.IdempotencyKey},
 	})
 }
 
 // RoomMembers returns the ids of a room's members.
 func (h *Hub) RoomMembers(id string) ([]string, error) {
-	r, err := h.rooms.Get(id)
+	ctx, cancel := h.within()
+	defer cancel()
+	r, err := h.target(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return r.IDs(), nil
+	if h.cluster == nil {
+		return r.IDs(), nil
+	}
+	var ids []string
+	for cursor := ""; ; {
+		p, err := h.members(ctx, id, r, maxPage, cursor)
+		if err != nil {
+			return nil, err
+		}
+		if len(p.missing) > 0 {
+			return nil, hub.NewError(hub.CodeTimeout, "these hubs did not say who is in the room: %s", strings.Join(p.missing, ", "))
+		}
+		ids = append(ids, p.ids...)
+		if cursor = p.next; cursor == "" {
+			return ids, nil
+		}
+	}
+}
+
+// Members is a page of a room's members.
+type Members struct {
+	IDs     []string
+	Next    string   // the cursor of the next page; "": no more
+	Count   int      // of all members
+	Missing []string // nodes that did not answer
 }
 
 // MembersPage returns a page of a room's members, as room_members does.
-func (h *Hub) MembersPage(id string, limit int, cursor string) (ids []string, next string, count int, err error) {
-	r, err := h.rooms.Get(id)
+func (h *Hub) MembersPage(ctx context.Context, id string, limit int, cursor string) (Members, error) {
+	r, err := h.target(ctx, id)
 	if err != nil {
-		return nil, "", 0, err
+		return Members{}, err
 	}
-	return h.members(r, limit, cursor)
+	p, err := h.members(ctx, id, r, limit, cursor)
+	return Members{p.ids, p.next, p.count, p.missing}, err
 }
 
 // RoomHistory returns the newest messages of a room.
 func (h *Hub) RoomHistory(id string, limit int) ([]sdk.Message, error) {
-	page, _, _, err := h.HistoryPage(id, limit, "")
+	ctx, cancel := h.within()
+	defer cancel()
+	page, _, _, err := h.HistoryPage(ctx, id, max(limit, 0), "")
 	return page, err
 }
 
 // HistoryPage returns a page of a room's history, as room_history does.
-func (h *Hub) HistoryPage(id string, limit int, cursor string) (page []sdk.Message, next string, count int, err error) {
-	r, err := h.rooms.Get(id)
+func (h *Hub) HistoryPage(ctx context.Context, id string, limit int, cursor string) (page []sdk.Message, next string, count int, err error) {
+	r, release, err := h.historyOf(ctx, id)
 	if err != nil {
 		return nil, "", 0, err
 	}
-	page, next, count = h.history(r, max(limit, 0), cursor)
-	return page, next, count, nil
-}
-
-// Client returns a client.
-func (h *Hub) Client(id string) (*hub.Client, error) {
-	s := h.clients.get(id)
-	if s == nil {
-		return nil, errNoClient
+	defer release()
+	if r == nil { // another node has it, and it keeps no history
+		return []sdk.Message{}, "", 0, nil
 	}
-	return &s.client, nil
-}
-
-// DisconnectClient closes the connections of a client.
-func (h *Hub) DisconnectClient(id string, code int, reason string) error {
-	if code < 1000 || code > 4999 {
-		return hub.NewError(hub.CodeFormat, "close code must be 1000 to 4999")
-	}
-	return h.eachSession(id, func(s *Session) error {
-		s.Close(code, reason)
-		return nil
-	})
-}
-
-// Request asks a client and waits for its answer.
-func (h *Hub) Request(ctx context.Context, client, messageType string, data any) (json.RawMessage, error) {
-	s := h.clients.get(client)
-	if s == nil {
-		return nil, errNoClient
-	}
-	raw, err := json.Marshal(data)
-	if err != nil {
-		return nil, fmt.Errorf("encode request %q: %w", messageType, err)
-	}
-	if !utf8.Valid(raw) { // a json.RawMessage, or in one
-		return nil, fmt.Errorf("encode request %q: %w", messageType, hub.ErrNotUTF8)
-	}
-	id := h.requests.Add(1)
-	x := s.more()
-	wait, ok := x.expect(id)
-	if !ok {
-		return nil, errOffline
-	}
-	defer x.forget(id)
-	if err := s.write(dispatch.Frame(messageType, raw, h.millis(), id, 0)); err != nil {
-		return nil, fmt.Errorf("send request %q: %w", messageType, err)
-	}
-	select {
-	case a, ok := <-wait:
-		if !ok {
-			return nil, errOffline
-		}
-		if a.messageType == "error" {
-			return nil, answeredError(a.data)
-		}
-		return a.data, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for the answer to %q: %w", messageType, ctx.Err())
-	}
-}
-
-var errOffline = hub.NewError(hub.CodeClientOffline, "the client has left")
-
-// answeredError turns a client's error answer into an error.
-func answeredError(data json.RawMessage) error {
-	var e struct {
-		Code    int             `json:"code"`
-		Message string          `json:"message"`
-		Details json.RawMessage `json:"details"`
-	}
-	if err := json.Unmarshal(data, &e); err != nil || e.Code == 0 {
-		return hub.NewError(hub.CodeUnknown, "the client answered with an error")
-	}
-	out := &hub.Error{Code: e.Code, Message: e.Message}
-	if len(e.Details) > 0 {
-		out.Details = e.Details
-	}
-	return out
+	return h.history(r, limit, cursor)
 }

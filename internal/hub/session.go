@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/chenxilol/gohub/internal/fault"
 	"github.com/chenxilol/gohub/internal/hub/conn"
 	"github.com/chenxilol/gohub/internal/hub/dispatch"
 	"github.com/chenxilol/gohub/internal/hub/room"
@@ -29,7 +30,7 @@ type Session struct {
 	extra  atomic.Pointer[extra]            // nil: nothing unusual was asked of it
 	over   atomic.Bool                      // Closed has begun
 	addr   netip.AddrPort
-	since  int64 // Unix seconds
+	since  int64 // Unix nanoseconds
 
 	sameID *Session // guarded by its clients shard
 
@@ -41,6 +42,7 @@ type Session struct {
 
 	v1        bool
 	anonymous bool
+	drawn     bool // the hub has drawn the id
 }
 
 // ID returns the client's id.
@@ -63,7 +65,7 @@ func (s *Session) Subprotocol() string {
 }
 
 // ConnectedAt returns when the client connected.
-func (s *Session) ConnectedAt() time.Time { return time.Unix(s.since, 0) }
+func (s *Session) ConnectedAt() time.Time { return time.Unix(0, s.since) }
 
 // Claims returns the claims of the client's token.
 func (s *Session) Claims() *auth.TokenClaims { return s.claims.Load() }
@@ -167,21 +169,30 @@ func (s *Session) dropsSlow() bool { return s.v1 && s.hub.cfg.DropSlow }
 
 // SendMessage sends an envelope with data as JSON.
 func (s *Session) SendMessage(messageType string, data any, requestID int64) error {
+	raw, err := encodeData(messageType, data)
+	if err != nil {
+		return err
+	}
+	return s.reply(messageType, requestID, raw)
+}
+
+// encodeData returns the data of an envelope as JSON.
+func encodeData(messageType string, data any) (json.RawMessage, error) {
 	raw, ok := data.(json.RawMessage)
 	if !ok {
 		var err error
 		if raw, err = json.Marshal(data); err != nil {
-			return fmt.Errorf("encode data of %q: %w", messageType, err)
+			return nil, fmt.Errorf("encode data of %q: %w", messageType, err)
 		}
 	} else if raw == nil {
 		raw = json.RawMessage("null")
 	} else if !dispatch.Valid(raw) {
-		return fmt.Errorf("encode data of %q: not valid JSON", messageType)
+		return nil, fmt.Errorf("encode data of %q: not valid JSON", messageType)
 	}
 	if !utf8.Valid(raw) { // a json.RawMessage, or in one
-		return fmt.Errorf("encode data of %q: %w", messageType, hub.ErrNotUTF8)
+		return nil, fmt.Errorf("encode data of %q: %w", messageType, hub.ErrNotUTF8)
 	}
-	return s.reply(messageType, requestID, raw)
+	return raw, nil
 }
 
 // reply sends an envelope whose data is known to be JSON.
@@ -226,8 +237,14 @@ func (s *Session) opened() {
 	s.hub.events.connected(s)
 	if s.v1 {
 		_ = s.WriteLocked(s.hub.connectedFrame(s))
+		if s.hub.cluster != nil {
+			if since, degraded := s.hub.cluster.Degraded(); degraded {
+				_ = s.WriteLocked(s.hub.notice("degraded", outageData(since)))
+			}
+		}
 	}
 	s.Unlock()
+	s.hub.claim(s)
 	if s.hub.cfg.Duplicate == DuplicateReplace {
 		for _, o := range others {
 			o.Close(hub.CloseReplaced, "replaced by a newer connection with the same id")
@@ -240,7 +257,7 @@ func (s *Session) opened() {
 // though its time is up, because clocks differ, lasts as long as that allows.
 func (s *Session) expire() {
 	c := s.Claims()
-	if c == nil {
+	if c == nil || fault.On("unexpired-token") {
 		return
 	}
 	at := c.ExpiresAt
@@ -269,9 +286,13 @@ func (s *Session) Closed(code int, reason string) {
 	rooms := s.roomIDs()
 	var deleted []string
 	for _, m := range s.rooms {
+		if fault.On("ghost-member") {
+			continue
+		}
 		if r := h.rooms.Leave(m); r != nil {
 			deleted = append(deleted, r.ID())
 		}
+		h.letGo(m.Room.ID(), m.Seat)
 	}
 	s.rooms = nil
 	registered := s.registered
@@ -287,10 +308,10 @@ func (s *Session) Closed(code int, reason string) {
 	if x := s.extra.Load(); x != nil {
 		x.close()
 	}
-	h.events.disconnected(s, rooms, code, reason)
 	for _, id := range deleted {
 		h.events.room(sdk.EventRoomDeleted, s, id)
 	}
+	h.events.disconnected(s, rooms, code, reason) // the client's last
 }
 
 // Drained tells a client that lost messages of its rooms which, now that it

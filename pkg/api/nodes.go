@@ -7,6 +7,9 @@ type Node struct {
 	Address       string `json:"address,omitempty"` // it listens on; empty where it is not known
 	Connections   int    `json:"connections"`
 	Rooms         int    `json:"rooms"`
+	Load          int    `json:"load"`     // messages a second from clients, over the last heartbeats
+	Ready         bool   `json:"ready"`    // it takes part in the cluster
+	Silent        bool   `json:"silent"`   // its last heartbeat is overdue
 	Draining      bool   `json:"draining"` // it sends its clients away, or has done so
 	UptimeSeconds int64  `json:"uptime_seconds"`
 }

@@ -27,6 +27,8 @@ type RoomList struct {
 	Rooms  []Room `json:"rooms"`
 	Count  int    `json:"count"`            // of all of them, on every page
 	Cursor string `json:"cursor,omitempty"` // asks for the next page; empty at the end
+	// MissingNodes are the nodes that did not say which rooms they have.
+	MissingNodes []string `json:"missing_nodes,omitempty"`
 }
 
 // Members is a page of a room's members, in no order. Whoever is a member
@@ -36,6 +38,8 @@ type Members struct {
 	Members []string `json:"members"`          // client ids
 	Count   int      `json:"count"`            // of all members
 	Cursor  string   `json:"cursor,omitempty"` // asks for the next page; empty at the end
+	// MissingNodes are the nodes that did not say which members they have.
+	MissingNodes []string `json:"missing_nodes,omitempty"`
 }
 
 // History is a page of a room's messages, oldest first; the first page holds

@@ -30,6 +30,7 @@ type jwks struct {
 	mu       sync.Mutex    // guards what follows
 	keys     []boundKey    // replaced as a whole, never changed
 	err      error         // of the last request
+	requests uint64        // that have ended
 	loaded   bool          // a request has succeeded
 	flight   chan struct{} // closed at the end of the request under way or asked for, nil if none
 	demanded time.Time     // when a token last caused a refresh
@@ -98,6 +99,7 @@ func (s *jwks) load(ctx context.Context) error {
 		s.keys, s.loaded = keys, true
 	}
 	s.err = err
+	s.requests++
 	close(s.flight)
 	s.flight = nil
 	return err
@@ -107,13 +109,13 @@ func (s *jwks) load(ctx context.Context) error {
 // again. A request that was already under way may have been answered before the
 // key was published, so a second one may follow it.
 func (s *jwks) find(ctx context.Context, alg, kid string) ([]boundKey, error) {
-	found, err := s.lookup(alg, kid)
+	found, requests, err := s.lookup(alg, kid)
 	for range 2 {
 		if err == nil {
 			break
 		}
-		refreshed := s.refresh(ctx)
-		found, err = s.lookup(alg, kid)
+		refreshed := s.refresh(ctx, requests)
+		found, requests, err = s.lookup(alg, kid)
 		if !refreshed {
 			break
 		}
@@ -121,14 +123,15 @@ func (s *jwks) find(ctx context.Context, alg, kid string) ([]boundKey, error) {
 	return found, err
 }
 
-func (s *jwks) lookup(alg, kid string) ([]boundKey, error) {
+// lookup returns the keys that fit, one at least, and after how many requests
+// it looked.
+func (s *jwks) lookup(alg, kid string) (found []boundKey, requests uint64, err error) {
 	s.mu.Lock()
-	keys := s.keys
+	keys, requests, err := s.keys, s.requests, s.readyLocked()
 	s.mu.Unlock()
-	if len(keys) == 0 {
-		return nil, s.ready()
+	if err != nil {
+		return nil, requests, err
 	}
-	var found []boundKey
 	known := false
 	for _, k := range keys {
 		if kid != "" && k.id != kid {
@@ -141,17 +144,22 @@ func (s *jwks) lookup(alg, kid string) ([]boundKey, error) {
 	}
 	switch {
 	case len(found) > 0:
-		return found, nil
+		return found, requests, nil
 	case known:
-		return nil, invalid("the algorithm is not the one of its key")
+		return nil, requests, invalid("the algorithm is not the one of its key")
 	}
-	return nil, invalid("the key id is not in the key set")
+	return nil, requests, invalid("the key id is not in the key set")
 }
 
-// refresh waits for a request to the endpoint and reports whether it succeeded. It
-// asks for one if none is under way and the last it asked for is long enough ago.
-func (s *jwks) refresh(ctx context.Context) bool {
+// refresh waits for the end of a request to the endpoint beyond the first so many
+// and reports whether it succeeded. It asks for one if none is under way and the
+// last it asked for is long enough ago.
+func (s *jwks) refresh(ctx context.Context, requests uint64) bool {
 	s.mu.Lock()
+	if s.requests > requests { // it has ended meanwhile
+		defer s.mu.Unlock()
+		return s.err == nil
+	}
 	flight := s.flight
 	if flight == nil {
 		if !s.demanded.IsZero() && time.Since(s.demanded) < jwksDemandGap {
@@ -182,6 +190,10 @@ func (s *jwks) refresh(ctx context.Context) bool {
 func (s *jwks) ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.readyLocked()
+}
+
+func (s *jwks) readyLocked() error {
 	switch {
 	case len(s.keys) > 0:
 		return nil

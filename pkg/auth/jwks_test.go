@@ -358,6 +358,65 @@ func TestJWKSRefreshIsRateLimited(t *testing.T) {
 	})
 }
 
+// Whoever comes at the very moment when the first keys do is let in.
+func TestJWKSFirstKeys(t *testing.T) {
+	key := edKey()
+	token := tokenOf(t, key, "k", "")
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			v := verifierOf(t, newEndpoint(jwkOf(key, "k", nil)), "")
+			var clients sync.WaitGroup
+			for range 20 {
+				clients.Go(func() {
+					if _, err := v.Verify(t.Context(), token); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			clients.Wait()
+		})
+	}
+}
+
+// Many clients with a new key share one request, and one slow endpoint holds
+// nobody longer than its context.
+func TestJWKSConcurrentRotation(t *testing.T) {
+	first, second := edKey(), edKey()
+	one, two := tokenOf(t, first, "1", ""), tokenOf(t, second, "2", "")
+	synctest.Test(t, func(t *testing.T) {
+		e := newEndpoint(jwkOf(first, "1", nil))
+		v := verifierOf(t, e, "")
+		if _, err := v.Verify(t.Context(), one); err != nil {
+			t.Fatal(err)
+		}
+		e.set(200, keySet(jwkOf(first, "1", nil), jwkOf(second, "2", nil)), nil)
+		e.mu.Lock()
+		e.block = make(chan struct{})
+		e.mu.Unlock()
+
+		var clients sync.WaitGroup
+		for range 100 {
+			clients.Go(func() {
+				if _, err := v.Verify(t.Context(), two); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		hurried, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := v.Verify(hurried, two)
+		expectError(t, err, auth.ErrInvalidToken, "key id")
+		if _, err := v.Verify(t.Context(), one); err != nil {
+			t.Errorf("a known key waits for the endpoint: %v", err)
+		}
+		close(e.block)
+		clients.Wait()
+		if n := e.count(); n != 2 {
+			t.Errorf("%d requests, want 2", n)
+		}
+	})
+}
+
 // The goroutine ends with the context or Close, even amid a request; whoever
 // waits for keys is released. The bubble fails if anything stays behind.
 func TestJWKSEnds(t *testing.T) {

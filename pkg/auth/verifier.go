@@ -28,8 +28,8 @@ type Verifier struct {
 
 // keySource knows the keys a token may have been signed with.
 type keySource interface {
-	// find returns the keys bound to alg, those named kid if it is not empty, or
-	// a tokenError. It may wait for keys until ctx is done.
+	// find returns the keys bound to alg, those named kid if it is not empty, one
+	// at least, or a tokenError. It may wait for keys until ctx is done.
 	find(ctx context.Context, alg, kid string) ([]boundKey, error)
 	// ready returns nil if tokens can be verified, else an ErrKeysUnavailable.
 	ready() error
@@ -212,6 +212,9 @@ func (v *Verifier) verificationKeys(ctx context.Context, t *jwt.Token) (any, err
 	if err != nil {
 		return nil, err
 	}
+	if len(found) == 0 { // says nothing about the token
+		return nil, &tokenError{ErrKeysUnavailable, "no key was found"}
+	}
 	set := jwt.VerificationKeySet{Keys: make([]jwt.VerificationKey, len(found))}
 	for i, k := range found {
 		set.Keys[i] = k.key
@@ -249,6 +252,7 @@ func reason(err error) error {
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
 		return invalid("the signature does not match")
 	}
+	// Whatever else can be wrong is a tokenError of verificationKeys.
 	return invalid("the algorithm is missing or unknown")
 }
 

@@ -13,6 +13,8 @@ type MembersPage struct {
 	IDs    []string
 	Count  int    // of all members
 	Cursor string // of the next page; "" on the last
+	// MissingNodes are the hubs that did not say which members they have.
+	MissingNodes []string
 }
 
 // HistoryPage is a part of a room's history: the oldest message comes first,
@@ -36,11 +38,12 @@ func (c *Client) Members(ctx context.Context, room string, page Page) (MembersPa
 		Members []string `json:"members"`
 		Count   int      `json:"count"`
 		Cursor  string   `json:"cursor"`
+		Missing []string `json:"missing_nodes"`
 	}
 	if err := c.page(ctx, "room_members", room, page, &got); err != nil {
 		return MembersPage{}, err
 	}
-	return MembersPage{IDs: got.Members, Count: got.Count, Cursor: got.Cursor}, nil
+	return MembersPage{IDs: got.Members, Count: got.Count, Cursor: got.Cursor, MissingNodes: got.Missing}, nil
 }
 
 // History returns a page of a room's history, the newest messages first.

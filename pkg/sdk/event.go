@@ -15,7 +15,7 @@ const (
 	// EventClientConnected: a client is connected and can be reached by its id.
 	EventClientConnected EventType = "client_connected"
 	// EventClientDisconnected: a client is gone; Rooms are those it was in,
-	// Code and Reason say why.
+	// Code and Reason say why. It is the last event with that client.
 	EventClientDisconnected EventType = "client_disconnected"
 	// EventClientMessage: a client sent a message; Message is its payload.
 	EventClientMessage EventType = "client_message"
@@ -31,7 +31,8 @@ const (
 	// rooms a disconnected client was in: EventClientDisconnected names them.
 	EventRoomLeft EventType = "room_left"
 	// EventRoomMessage: a message was published to a room; Message is its
-	// content.
+	// content, SenderID the sender that the members see, Position its place in
+	// the room's history.
 	EventRoomMessage EventType = "room_message"
 )
 
@@ -39,8 +40,10 @@ const (
 type Event struct {
 	Type     EventType
 	Time     time.Time
-	ClientID string            // who caused it; empty where the server did
+	ClientID string            // who caused it; empty where the server did, or a client that is gone
 	RoomID   string            // room events
+	SenderID string            // room_message: the sender that was published, also by the program; may be empty
+	Position string            // room_message: in rooms with history
 	Message  []byte            // the payload or content; not to be modified
 	Claims   *auth.TokenClaims // of the client; nil without a token
 	Rooms    []string          // client_disconnected: the rooms it was in

@@ -47,13 +47,32 @@ type Receipt struct {
 	Scope    string `json:"scope"`              // "cluster": members on every node; "node": on this one only
 }
 
+// Node describes one hub of a cluster.
+type Node struct {
+	ID, Address, Version string
+	Connections, Rooms   int
+	Load                 float64 // messages a second from clients
+	Ready                bool    // it takes part in the cluster
+	Silent               bool    // its last heartbeat is overdue
+	Draining             bool    // it sends its clients away
+}
+
+// ClusterStats is what a node knows of its cluster.
+type ClusterStats struct {
+	Nodes       []Node // ordered by id; this one is among them
+	Connections int    // on all nodes
+	Degraded    bool   // the bus is away: what is known is old
+}
+
 // Hub is what an SDK works on; the hub implements it. Its methods mean what
 // the SDK's methods of the same name say.
 type Hub interface {
 	ClientCount() int
 	RoomCount() int
+	ClusterStats() ClusterStats
 	BroadcastAll(frame hub.Frame) error
 	SendToClient(id string, frame hub.Frame) error
+	SendMessage(id, messageType string, data any) error
 	CreateRoom(id, name string, maxClients int) error
 	DeleteRoom(id string) error
 	Room(id string) (Room, error)
@@ -80,8 +99,13 @@ func New(h Hub) *SDK { return &SDK{h} }
 // GetClientCount returns the number of clients connected to this node.
 func (s *SDK) GetClientCount() int { return s.h.ClientCount() }
 
-// GetRoomCount returns the number of rooms.
+// GetRoomCount returns the number of rooms on this node: those that have
+// members here and, on every node, those made by a call.
 func (s *SDK) GetRoomCount() int { return s.h.RoomCount() }
+
+// ClusterStats describes all nodes, as their last heartbeats did; one node where
+// the hub is alone.
+func (s *SDK) ClusterStats() ClusterStats { return s.h.ClusterStats() }
 
 // BroadcastAll sends msg to every client as a text frame. msg must be UTF-8.
 // It returns when msg is on its way, not when it has arrived.
@@ -99,6 +123,13 @@ func (s *SDK) SendToClient(id string, msg []byte) error {
 // SendFrameToClient is SendToClient for any frame.
 func (s *SDK) SendFrameToClient(id string, frame hub.Frame) error {
 	return s.h.SendToClient(id, frame)
+}
+
+// SendMessage sends {"message_type": messageType, "data": data, ...} to the
+// client; data is encoded as JSON, a json.RawMessage is sent as it is. Nobody
+// with that id is hub.CodeNoClient; data that cannot be encoded is an error.
+func (s *SDK) SendMessage(id, messageType string, data any) error {
+	return s.h.SendMessage(id, messageType, data)
 }
 
 // CreateRoom makes a room, which stays until DeleteRoom. maxClients 0 means no

@@ -31,6 +31,7 @@ type FanOut struct {
 	Passes    atomic.Uint64
 	Observe   func(latency time.Duration) // publish to end of pass; nil: not wanted
 	Notice    Notice
+	Share     Share // of shared rooms
 	Now       func() time.Time
 	start     time.Time
 }
@@ -44,13 +45,13 @@ func NewFanOut(now func() time.Time, observe func(time.Duration)) *FanOut {
 // under the room's lock with the position of the message and the one before
 // it, both "" in a room without history. Publish waits while the room has too
 // much to deliver; it returns false where the room has been deleted.
-func (r *Room) Publish(now time.Time, key string, make func(position, prev string) *Message) (position string, ok bool) {
+func (r *Room) Publish(now time.Time, key Key, make func(position, prev string) *Message) (position string, ok bool) {
 	r.mu.Lock()
 	if !r.waitForSpace() {
 		r.mu.Unlock()
 		return "", false
 	}
-	if key != "" {
+	if key.Text != "" {
 		if r.dedup == nil {
 			r.dedup = newDedup()
 		}
@@ -67,7 +68,7 @@ func (r *Room) Publish(now time.Time, key string, make func(position, prev strin
 	if r.history != nil {
 		r.history.add(m.Record)
 	}
-	if key != "" {
+	if key.Text != "" {
 		r.dedup.add(key, position, now)
 	}
 	inline := r.enqueue(m, true)

@@ -246,7 +246,7 @@ func publish(r *room.Room, text string) (position string, ok bool) {
 }
 
 func publishAt(r *room.Room, text string, now time.Time) (position string, ok bool) {
-	return r.Publish(now, "", func(position, prev string) *room.Message {
+	return r.Publish(now, room.Key{}, func(position, prev string) *room.Message {
 		m := plain(text)
 		m.Record = &room.Record{Frame: m.Frame, At: now, Position: position, Prev: prev}
 		return m

@@ -32,6 +32,8 @@ type Record struct {
 	At       time.Time
 	Position string
 	Prev     string
+
+	offset, prev uint64 // of Position and Prev
 }
 
 // minDeflate is the payload size from which compressing is worth its CPU: a

@@ -106,7 +106,7 @@ func TestDuplicatesWaitForSpace(t *testing.T) {
 		var done, made atomic.Int64
 		for range 100 {
 			go func() {
-				r.Publish(time.Now(), "the same key", func(string, string) *room.Message {
+				r.Publish(time.Now(), room.Key{Text: "the same key"}, func(string, string) *room.Message {
 					made.Add(1)
 					return plain("x")
 				})

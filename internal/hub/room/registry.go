@@ -3,6 +3,7 @@ package room
 import (
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/chenxilol/gohub/pkg/hub"
 )
@@ -15,6 +16,11 @@ type Limits struct {
 
 // Registry holds the rooms of a hub by id. It is safe for concurrent use.
 type Registry struct {
+	// Shared says that rooms have members on other nodes: their limits are not
+	// this registry's to keep, and their histories are filled with Add and Load.
+	// It is set before the first room is made.
+	Shared bool
+
 	fan    *FanOut
 	epoch  string // begins that of each history
 	rule   func(id string) Rule
@@ -24,7 +30,7 @@ type Registry struct {
 	rooms   map[string]*Room
 	epochs  uint64             // histories made
 	created map[string]int     // rooms by the client that made them
-	resting map[*Room]struct{} // empty rooms kept for their history, and some that are empty no more
+	resting map[*Room]struct{} // empty rooms kept for a time, and some that are empty no more
 }
 
 // NewRegistry returns an empty registry. rule tells the rule of a room id;
@@ -39,9 +45,14 @@ func NewRegistry(fan *FanOut, epoch string, rule func(id string) Rule, limits Li
 // Spec describes a room to be made.
 type Spec struct {
 	ID, Name   string
-	MaxClients int    // 0: the rule's
-	Creator    string // the client it counts for; "" for none
-	Explicit   bool   // stays when empty
+	MaxClients int       // 0: the rule's
+	Creator    string    // the client it counts for; "" for none
+	Explicit   bool      // stays when empty
+	CreatedAt  time.Time // zero: now
+	Decided    bool      // another node has decided that it may be made: the limits are not looked at
+	// Grace is how long a room that is not explicit stays when empty, from
+	// when it was made on and from when its last member left.
+	Grace time.Duration
 }
 
 // Create makes a room.
@@ -51,20 +62,27 @@ func (g *Registry) Create(s Spec) (*Room, error) {
 	if g.rooms[s.ID] != nil {
 		return nil, hub.NewError(hub.CodeRoomExists, "room exists already")
 	}
-	return g.create(s)
+	r, err := g.create(s)
+	if err == nil && !s.Explicit {
+		g.resting[r] = struct{}{} // until somebody comes
+	}
+	return r, err
 }
 
 func (g *Registry) create(s Spec) (*Room, error) {
-	if g.limits.Rooms > 0 && len(g.rooms) >= g.limits.Rooms {
-		return nil, hub.NewError(hub.CodeRateLimited, "the hub holds as many rooms as it may")
-	}
-	if s.Creator != "" && g.limits.CreatedPerClient > 0 && g.created[s.Creator] >= g.limits.CreatedPerClient {
-		return nil, hub.NewError(hub.CodeRateLimited, "the client has created as many rooms as it may (%d)", g.limits.CreatedPerClient)
+	if !s.Decided {
+		if err := g.mayCreate(s.Creator); err != nil {
+			return nil, err
+		}
 	}
 	rule := g.rule(s.ID)
 	r := &Room{
 		id: s.ID, name: s.Name, rule: rule, max: rule.MaxClients, explicit: s.Explicit,
-		creator: s.Creator, fan: g.fan, createdAt: g.fan.Now(),
+		creator: s.Creator, fan: g.fan, shared: g.Shared, createdAt: g.fan.Now(), grace: s.Grace,
+	}
+	r.emptySince = r.createdAt
+	if !s.CreatedAt.IsZero() {
+		r.createdAt = s.CreatedAt
 	}
 	if s.MaxClients > 0 && (r.max == 0 || s.MaxClients < r.max) {
 		r.max = s.MaxClients
@@ -74,6 +92,9 @@ func (g *Registry) create(s Spec) (*Room, error) {
 		// offsets for other messages.
 		g.epochs++
 		epoch := g.epoch + "." + strconv.FormatUint(g.epochs, 36)
+		if g.Shared {
+			epoch = "" // until Load or Add say which
+		}
 		r.history = newHistory(epoch, rule.HistorySize, rule.HistoryTTL)
 	}
 	if rule.Presence {
@@ -84,6 +105,45 @@ func (g *Registry) create(s Spec) (*Room, error) {
 		g.created[s.Creator]++
 	}
 	return r, nil
+}
+
+// MayCreate tells whether a client may create another room, as Create would.
+func (g *Registry) MayCreate(creator string) error {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.mayCreate(creator)
+}
+
+func (g *Registry) mayCreate(creator string) error {
+	if g.limits.Rooms > 0 && len(g.rooms) >= g.limits.Rooms {
+		return hub.NewError(hub.CodeRateLimited, "the hub holds as many rooms as it may")
+	}
+	if creator != "" && g.limits.CreatedPerClient > 0 && g.created[creator] >= g.limits.CreatedPerClient {
+		return hub.NewError(hub.CodeRateLimited, "the client has created as many rooms as it may (%d)", g.limits.CreatedPerClient)
+	}
+	return nil
+}
+
+// Credit counts an existing room as made by a client.
+func (g *Registry) Credit(id, creator string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if r := g.rooms[id]; r != nil && r.creator == "" && creator != "" {
+		r.creator = creator
+		g.created[creator]++
+	}
+}
+
+// Keep makes an existing room one that stays when empty.
+func (g *Registry) Keep(id, name string, limit int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if r := g.rooms[id]; r != nil {
+		r.mu.Lock()
+		r.explicit, r.name, r.max = true, name, limit
+		r.mu.Unlock()
+		delete(g.resting, r)
+	}
 }
 
 // remove forgets r; the caller holds g.mu and r.mu.
@@ -180,8 +240,8 @@ func (g *Registry) Leave(m *Member) (deleted *Room) {
 	return r
 }
 
-// removeIfEmpty removes a room that was made by joining and has no member and
-// no history to keep.
+// removeIfEmpty removes a room that is not explicit, has no member and need not
+// be kept any longer.
 func (g *Registry) removeIfEmpty(r *Room) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -191,7 +251,7 @@ func (g *Registry) removeIfEmpty(r *Room) bool {
 		delete(g.resting, r)
 		return false
 	}
-	if r.history != nil && r.history.kept(g.fan.Now()) > 0 {
+	if r.keptEmpty(g.fan.Now()) {
 		g.resting[r] = struct{}{}
 		return false
 	}
@@ -199,7 +259,7 @@ func (g *Registry) removeIfEmpty(r *Room) bool {
 	return true
 }
 
-// Sweep removes the empty rooms whose history has expired, and returns them.
+// Sweep removes the empty rooms whose time is up, and returns them.
 func (g *Registry) Sweep() []*Room {
 	g.mu.RLock()
 	resting := make([]*Room, 0, len(g.resting))

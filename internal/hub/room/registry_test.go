@@ -211,6 +211,50 @@ func TestRestingRoom(t *testing.T) {
 	}
 }
 
+// TestGrace creates a room that stays for a minute when it is empty.
+func TestGrace(t *testing.T) {
+	c := new(clock)
+	rooms := newRegistry(c, room.Limits{Rooms: 1, CreatedPerClient: 1}, 0)
+	a := &owner{id: "a"}
+	create := func() {
+		t.Helper()
+		if _, err := rooms.Create(room.Spec{ID: "r", Creator: "a", Grace: time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	swept := func(want bool) {
+		t.Helper()
+		if got := rooms.Sweep(); len(got) == 1 != want {
+			t.Errorf("swept %d rooms", len(got))
+		}
+	}
+	create()
+	c.Advance(time.Minute - 1)
+	swept(false)
+	c.Advance(1)
+	swept(true)
+	create() // neither counts any more
+
+	c.Advance(time.Minute - 1)
+	m, _, err := a.join(rooms, "r", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Advance(time.Hour)
+	swept(false)
+	if got := a.leave(rooms, m); got != nil {
+		t.Fatal("the room vanished with its last member")
+	}
+	c.Advance(time.Minute - 1)
+	swept(false)
+	m, _, _ = a.join(rooms, "r", nil) // somebody is back in time
+	c.Advance(time.Minute)
+	swept(false)
+	a.leave(rooms, m)
+	c.Advance(time.Minute)
+	swept(true)
+}
+
 // TestEpochs resumes in a room with the name, and as many messages, of one
 // that is gone.
 func TestEpochs(t *testing.T) {

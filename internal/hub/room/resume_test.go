@@ -49,7 +49,7 @@ func TestIdempotentPublish(t *testing.T) {
 	p.join(t, "r", "")
 	r := srv.room(t, "r")
 	send := func(key, text string) string {
-		position, ok := r.Publish(time.Now(), key, func(position, prev string) *room.Message {
+		position, ok := r.Publish(time.Now(), room.Key{Text: key}, func(position, prev string) *room.Message {
 			m := plain(text)
 			m.Record = &room.Record{Frame: m.Frame, At: time.Now(), Position: position, Prev: prev}
 			return m

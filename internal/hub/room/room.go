@@ -35,6 +35,7 @@ type Member struct {
 	Room  *Room
 	Owner Owner // the client
 	V1    bool  // the connection speaks gohub.v1
+	Seat  bool  // it has a seat at the room's owner, see package cluster
 	Drop  bool  // too slow: drop and announce the gap instead of closing
 
 	// Guarded by Conn's lock.
@@ -58,25 +59,28 @@ type Room struct {
 	id        string
 	rule      Rule
 	fan       *FanOut
+	shared    bool // has members on other nodes, too: see shared.go
 	createdAt time.Time
+	grace     time.Duration // how long it stays when empty, if it is not explicit
 
-	mu       sync.Mutex // guards all below
-	name     string
-	max      int    // 0: no limit
-	explicit bool   // made by a call: stays when empty
-	creator  string // the client it counts for
-	deleted  bool
-	members  memberList
-	seq      uint64 // of the last message
-	pending  []*Message
-	bytes    int // in pending
-	running  bool
-	crowded  bool          // the last pass was not for one message alone
-	passTime time.Duration // of the last pass
-	space    *sync.Cond    // waiters for pending to shrink; nil: none ever waited
-	history  *history      // nil: none
-	dedup    *dedup        // nil: no key was used
-	presence *presence     // nil: nobody to tell of
+	mu         sync.Mutex // guards all below
+	name       string
+	max        int    // 0: no limit
+	explicit   bool   // made by a call: stays when empty
+	creator    string // the client it counts for
+	deleted    bool
+	members    memberList
+	emptySince time.Time // when the last member left, or the room was made
+	seq        uint64    // of the last message
+	pending    []*Message
+	bytes      int // in pending
+	running    bool
+	crowded    bool          // the last pass was not for one message alone
+	passTime   time.Duration // of the last pass
+	space      *sync.Cond    // waiters for pending to shrink; nil: none ever waited
+	history    *history      // nil: none
+	dedup      *dedup        // nil: no idempotency key was used
+	presence   *presence     // nil: nobody to tell of
 }
 
 // ID returns the room's id.
@@ -123,7 +127,7 @@ func (r *Room) join(m *Member, since string, now time.Time) (j Joined, ok bool, 
 	if r.deleted {
 		return j, false, nil
 	}
-	if r.max > 0 && r.members.count >= r.max {
+	if !r.shared && r.max > 0 && r.members.count >= r.max {
 		return j, true, errFull
 	}
 	m.Room = r
@@ -150,7 +154,17 @@ func (r *Room) leave(m *Member) (empty bool) {
 	}
 	r.members.remove(m)
 	r.noticeLocked(m.Owner.ID(), false)
-	return r.members.count == 0
+	if r.members.count > 0 {
+		return false
+	}
+	r.emptySince = r.fan.Now()
+	return true
+}
+
+// keptEmpty tells whether an empty room that is not explicit stays for now: for
+// its grace, or for its history. The caller holds the lock.
+func (r *Room) keptEmpty(now time.Time) bool {
+	return now.Sub(r.emptySince) < r.grace || !r.shared && r.history != nil && r.history.kept(now) > 0
 }
 
 // Members returns a page of at most limit members, the cursor of the next page
@@ -176,6 +190,9 @@ func (r *Room) IDs() []string {
 	}
 	return ids
 }
+
+// All returns all members.
+func (r *Room) All() []*Member { return r.all() }
 
 func (r *Room) all() []*Member {
 	r.mu.Lock()

@@ -1,0 +1,227 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/chenxilol/gohub/pkg/bus"
+)
+
+// read brings the feed from where it is to the end of the log, and on through
+// what has arrived meanwhile. While it runs nothing else delivers.
+func (c *Cluster) read(ch *channel, cold bool) {
+	ctx, cancel := context.WithTimeout(c.ctx, readWithin)
+	defer cancel()
+	var err error
+	if cold {
+		err = c.load(ctx, ch)
+	} else {
+		err = c.repair(ctx, ch)
+	}
+	for err == nil {
+		next, done := ch.nextWaiting()
+		if done {
+			return
+		}
+		if next == nil {
+			err = c.repair(ctx, ch)
+			continue
+		}
+		c.cfg.Host.Entry(ch.room, bus.Entry{Place: next.place, Payload: next.payload})
+	}
+	if c.ctx.Err() == nil {
+		c.cfg.Logger.Warn("history not read", "error", err)
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	f := ch.feed
+	f.state, f.waiting = feedCold, nil // the next copy or join reads again
+	if !cold {
+		f.state = feedLive // with the hole: the next copy finds it
+	}
+	close(f.loaded)
+}
+
+// nextWaiting takes the next entry of those that arrived while the log was
+// read: nil where there is a hole before it. done is true where there is none,
+// and the feed is live from then on.
+func (ch *channel) nextWaiting() (next *entry, done bool) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	f := ch.feed
+	for len(f.waiting) > 0 {
+		e := f.waiting[0]
+		switch {
+		case e.place.Epoch == f.tail.Epoch && e.place.Offset <= f.tail.Offset:
+			f.waiting = f.waiting[1:]
+		case e.place.Epoch == f.tail.Epoch && e.place.Prev == f.tail.Offset:
+			f.waiting = f.waiting[1:]
+			r := reader{b: e.payload}
+			r.string()
+			f.tail.Offset, f.at = e.place.Offset, time.UnixMilli(int64(r.uint()))
+			e.payload = r.rest()
+			return &e, false
+		default:
+			f.waiting = nil // the log has them
+			return nil, false
+		}
+	}
+	f.waiting, f.state = nil, feedLive
+	close(f.loaded)
+	return nil, true
+}
+
+// load reads the whole log.
+func (c *Cluster) load(ctx context.Context, ch *channel) error {
+	entries, tail, err := c.readAll(ctx, ch.key.subject(), 0)
+	if err != nil {
+		return err
+	}
+	c.cfg.Host.History(ch.room, entries, tail)
+	ch.mu.Lock()
+	f := ch.feed
+	missed := f.missed
+	f.tail, f.at, f.missed = tail, c.cfg.Now(), time.Time{}
+	ch.mu.Unlock()
+	if !missed.IsZero() {
+		c.tellGap(ch.room, Gap{Reason: ReasonHistory, Since: missed, To: bus.Place{Epoch: tail.Epoch, Offset: tail.Offset}})
+	}
+	return nil
+}
+
+// repair reads what is behind the last entry delivered. It reads that one, too:
+// where it is not there any more, there may have been others behind it.
+func (c *Cluster) repair(ctx context.Context, ch *channel) error {
+	ch.mu.Lock()
+	had, at, begin := ch.feed.tail, ch.feed.at, c.cfg.Now()
+	ch.mu.Unlock()
+	after := had.Offset
+	if after > 0 {
+		after--
+	}
+	entries, tail, err := c.readAll(ctx, ch.key.subject(), after)
+	if err != nil {
+		return err
+	}
+	switch {
+	case tail.Epoch != had.Epoch:
+		if entries, tail, err = c.readAll(ctx, ch.key.subject(), 0); err != nil {
+			return err
+		}
+		c.cfg.Host.History(ch.room, entries, tail)
+		c.tellGap(ch.room, Gap{Reason: ReasonHistory, Since: at,
+			From: bus.Place{Epoch: had.Epoch, Offset: had.Offset}, To: bus.Place{Epoch: tail.Epoch, Offset: tail.Offset}})
+	case had.Offset > 0 && len(entries) > 0 && entries[0].Offset == had.Offset:
+		entries = entries[1:]
+	case had.Offset > 0 && tail.Offset > had.Offset:
+		c.tellGap(ch.room, Gap{Reason: ReasonHistory, Since: at,
+			From: bus.Place{Epoch: had.Epoch, Offset: had.Offset}})
+	}
+	if tail.Epoch == had.Epoch {
+		prev := had.Offset
+		for _, e := range entries {
+			if e.Offset <= had.Offset {
+				continue
+			}
+			e.Place = bus.Place{Epoch: tail.Epoch, Offset: e.Offset, Prev: prev}
+			c.cfg.Host.Entry(ch.room, e)
+			prev = e.Offset
+		}
+		c.Metrics.Repaired.Add(uint64(len(entries)))
+	}
+	ch.mu.Lock()
+	ch.feed.tail, ch.feed.at = tail, begin
+	ch.mu.Unlock()
+	return nil
+}
+
+// readAll reads the log behind an offset to its end. The payloads are those of
+// Append.
+func (c *Cluster) readAll(ctx context.Context, subject string, after uint64) ([]bus.Entry, bus.Tail, error) {
+	var all []bus.Entry
+	for {
+		page, tail, err := c.log.Read(ctx, subject, after, feedPage)
+		if err != nil {
+			return nil, bus.Tail{}, fmt.Errorf("read the history: %w", err)
+		}
+		prev := after
+		for _, e := range page {
+			r := reader{b: e.Payload}
+			r.string() // the room's name
+			r.uint()   // when it was appended
+			e.Payload, e.Epoch = r.rest(), tail.Epoch
+			if e.Prev == 0 && len(all) > 0 {
+				e.Prev = prev
+			}
+			prev = e.Offset
+			all = append(all, e)
+		}
+		if len(page) == 0 || prev >= tail.Offset {
+			return all, tail, nil
+		}
+		after = prev
+	}
+}
+
+// checkFeeds compares the feeds of channels with the ends of their logs.
+func (c *Cluster) checkFeeds(list []*channel) {
+	if c.log == nil {
+		return
+	}
+	for len(list) > 0 {
+		var part []*channel
+		var subjects []string
+		for len(list) > 0 && len(part) < feedPage {
+			ch := list[0]
+			list = list[1:]
+			ch.mu.Lock()
+			if ch.feed != nil && ch.feed.state == feedCold && ch.feed.wanted && ch.refs > 0 {
+				c.readLocked(ch)
+			}
+			if ch.feed != nil && ch.feed.state == feedLive {
+				part = append(part, ch)
+				subjects = append(subjects, ch.key.subject())
+			}
+			ch.mu.Unlock()
+		}
+		if len(part) == 0 {
+			return
+		}
+		ctx, cancel := context.WithTimeout(c.ctx, readWithin)
+		tails, err := c.log.Tails(ctx, subjects)
+		cancel()
+		if err != nil {
+			c.cfg.Logger.Debug("ends of histories not read", "error", err)
+			return
+		}
+		for i, ch := range part {
+			ch.mu.Lock()
+			f := ch.feed
+			if f.state == feedLive && (tails[i].Epoch != f.tail.Epoch || tails[i].Offset > f.tail.Offset) {
+				c.readLocked(ch)
+			}
+			ch.mu.Unlock()
+		}
+	}
+}
+
+// tailsEvery is how often the ends of histories are compared: the last entry
+// can be lost like any other, and no next one shows it.
+const tailsEvery = 5 * time.Second
+
+func (c *Cluster) tails() {
+	ticker := time.NewTicker(tailsEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-ticker.C:
+			if _, degraded := c.Degraded(); !degraded {
+				c.checkFeeds(c.rooms.all())
+				c.sweepDefinitions(c.ctx)
+			}
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/chenxilol/gohub/pkg/hub"
+)
+
+// slots decide who may enter a room with a limit. The room's owner counts the
+// members on every node; a node asks it before each join, and tells it of each
+// leave. An owner decides only while its lease is good. A new one waits until
+// that of the old one is over, and asks all nodes for their members first.
+type slots struct {
+	mu     sync.Mutex         // guards all below
+	held   map[string]*seats  // of this node, by room
+	ledger map[string]*ledger // of the rooms this node owns
+}
+
+// seats are the members of a limited room on this node.
+type seats struct {
+	count  int
+	users  int           // joins under way
+	asking chan struct{} // holds a token while the owner is being asked
+	dirty  bool          // the owner has not been told of count
+}
+
+func (s *slots) init() {
+	s.held = make(map[string]*seats)
+	s.ledger = make(map[string]*ledger)
+}
+
+var (
+	errRoomFull = hub.NewError(hub.CodeRoomFull, "room is full")
+	// errNotYet says that an owner cannot decide yet, or does not own the room;
+	// nothing was done. It is itself also when it comes from another node.
+	errNotYet error = hub.NewError(hub.CodeTimeout, "the room's owner cannot be reached: nobody is admitted at the moment")
+)
+
+// askAgainAfter is the pause before an owner is asked again that could not say.
+const askAgainAfter = 50 * time.Millisecond
+
+// Admit takes a seat in a room with a limit. It waits for an owner until ctx
+// ends. The seat is given back with Vacate. Errors: hub.CodeRoomFull,
+// hub.CodeTimeout where no owner decides.
+func (c *Cluster) Admit(ctx context.Context, room string, limit int) error {
+	s := c.slots.use(room)
+	defer func() {
+		c.slots.mu.Lock()
+		s.users--
+		c.slots.mu.Unlock()
+		c.report(room)
+	}()
+	select {
+	case s.asking <- struct{}{}: // one question of a node at a time
+	case <-ctx.Done():
+		return errNotYet
+	}
+	defer func() { <-s.asking }()
+	for {
+		err := c.askSeat(ctx, room, limit, s)
+		if err == nil || errors.Is(err, errRoomFull) {
+			return err
+		}
+		t := time.NewTimer(askAgainAfter)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return errNotYet
+		}
+	}
+}
+
+func (c *Cluster) askSeat(ctx context.Context, room string, limit int, s *seats) error {
+	at := c.ownerOf(KeyOf(room))
+	if at == 0 {
+		return errNotYet
+	}
+	c.slots.mu.Lock()
+	count := s.count
+	c.slots.mu.Unlock()
+	var w writer
+	w.string(room)
+	w.uint(uint64(limit))
+	w.uint(uint64(count))
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	if _, err := c.Ask(ctx, at, "admit", w); err != nil {
+		return err
+	}
+	c.slots.mu.Lock()
+	s.count++
+	c.slots.mu.Unlock()
+	return nil
+}
+
+// Vacate gives a seat back.
+func (c *Cluster) Vacate(room string) {
+	c.slots.mu.Lock()
+	if s := c.slots.held[room]; s != nil && s.count > 0 {
+		s.count--
+		s.dirty = true
+	}
+	c.slots.mu.Unlock()
+	c.report(room)
+}
+
+// Forfeit gives up all seats of this node, which others may have given away
+// while it was cut off. The members have to be admitted again.
+func (c *Cluster) Forfeit() {
+	c.slots.mu.Lock()
+	defer c.slots.mu.Unlock()
+	for _, s := range c.slots.held {
+		s.count = 0
+	}
+}
+
+// use returns the seats of a room for a join, which has to count users down.
+func (s *slots) use(room string) *seats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.seats(room)
+	x.users++
+	return x
+}
+
+// seats returns the seats of a room; the caller holds the lock.
+func (s *slots) seats(room string) *seats {
+	x := s.held[room]
+	if x == nil {
+		x = &seats{asking: make(chan struct{}, 1)}
+		s.held[room] = x
+	}
+	return x
+}
+
+// report tells the owner how many members are here, unless it is being asked:
+// then the report follows the answer.
+func (c *Cluster) report(room string) {
+	c.slots.mu.Lock()
+	s := c.slots.held[room]
+	if s == nil || len(s.asking) > 0 {
+		c.slots.mu.Unlock()
+		return
+	}
+	dirty, count := s.dirty, s.count
+	s.dirty = false
+	if count == 0 && s.users == 0 {
+		delete(c.slots.held, room)
+	}
+	c.slots.mu.Unlock()
+	if !dirty {
+		return
+	}
+	at := c.ownerOf(KeyOf(room))
+	if at == c.boot {
+		c.slots.reported(c.boot, room, count)
+		return
+	}
+	var w writer
+	w.string(room)
+	w.uint(uint64(count))
+	if at == 0 || c.TellNode(at, "release", w) != nil {
+		c.slots.mu.Lock()
+		c.slots.seats(room).dirty = true // told with the next heartbeat
+		c.slots.mu.Unlock()
+	}
+}
+
+// reportSlots reports what could not be reported before.
+func (c *Cluster) reportSlots() {
+	c.slots.mu.Lock()
+	var rooms []string
+	for room, s := range c.slots.held {
+		if s.dirty {
+			rooms = append(rooms, room)
+		}
+	}
+	c.slots.mu.Unlock()
+	for _, room := range rooms {
+		c.report(room)
+	}
+}
+
+// reportAll reports every room: after an outage no owner can be sure.
+func (c *Cluster) reportAll() {
+	c.slots.mu.Lock()
+	for _, s := range c.slots.held {
+		s.dirty = true
+	}
+	c.slots.mu.Unlock()
+	c.reportSlots()
+}
