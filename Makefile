@@ -14,7 +14,13 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 .PHONY: run
 run: ## Start a hub with a page to try it, on http://localhost:8080 (ARGS="--address :9000")
 	$(GO) build -o bin/ ./cmd/hub
-	exec bin/hub --page --rooms '[{"pattern":"*","presence":true,"historySize":100}]' $(ARGS)
+	exec bin/hub --page --rooms '[{"pattern":"*","presence":true,"historySize":100}]' \
+		--enable-cluster --bus-type embedded --embedded-cluster-address 127.0.0.1:0 $(ARGS)
+
+.PHONY: run-cluster
+run-cluster: ## Start three hubs that are one, on ports 8081 to 8083 (ARGS="9001 9002 --log-level debug")
+	$(GO) build -o bin/ ./cmd/hub
+	exec hack/run-cluster.sh $(ARGS)
 
 .PHONY: build
 build: ## Build the hub into bin/
@@ -60,6 +66,10 @@ ci: check-generated lint test ## What CI runs
 bench: ## Measure beside a bare write loop and other libraries (about 20 minutes)
 	bench/run.sh
 
+.PHONY: bench-cluster
+bench-cluster: ## Measure three hubs on NATS, JetStream, Redis and the embedded bus
+	bench/cluster.sh
+
 .PHONY: bench-go
 bench-go: ## Go benchmarks of the hot paths
 	$(GO) test -run='^$$' -bench=. -benchmem ./internal/... ./pkg/... ./server/...
@@ -70,4 +80,4 @@ bench-onebox: ## 100,000 connections in one process, in an emulated machine
 
 .PHONY: help
 help:
-	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^## / {printf "\n%s\n", substr($$0, 4)} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 )
@@ -121,7 +124,7 @@ func TestAddressInUse(t *testing.T) {
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	_ = cmd.Run() // the exit code says it
-	if code := cmd.ProcessState.ExitCode(); code != exitError || !strings.Contains(errs.String(), "hub: listen: ") {
+	if code := cmd.ProcessState.ExitCode(); code != exitError || !strings.Contains(errs.String(), "hub: listen tcp "+p.addr) {
 		t.Errorf("%d %s", code, errs.String())
 	}
 }
@@ -139,4 +142,40 @@ func TestProcessExitCodes(t *testing.T) {
 			t.Errorf("%v: exit code %d, want %d", args, code, want)
 		}
 	}
+}
+
+// TestPageOfACluster: the page is told of both hubs, where they are, and what
+// goes between them.
+func TestPageOfACluster(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mesh := ln.Addr().String()
+	_ = ln.Close() // a port that was free a moment ago
+	common := []string{"--page", "--enable-cluster", "--bus-type", "embedded"}
+	one := start(t, nil, append(common, "--node-id", "one", "--embedded-cluster-address", mesh)...)
+	two := start(t, nil, append(common, "--node-id", "two", "--embedded-cluster-address", "127.0.0.1:0", "--embedded-routes", mesh)...)
+	for _, p := range []*process{one, two} {
+		want := regexp.MustCompile(`"nodes":\[\{"id":"one",.*"host":"` + one.addr + `"\},\{"id":"two",.*"host":"` + two.addr + `"\}\],"degraded":false,"bus_sent":[1-9][0-9]*,"bus_received":[1-9]`)
+		p.eventually("/page/stats", want)
+	}
+	alone := start(t, nil, "--page")
+	if _, body := alone.get("/page/stats"); strings.Contains(body, `"nodes"`) {
+		t.Errorf("a hub that is alone: %s", body)
+	}
+}
+
+// eventually asks until the answer matches.
+func (p *process) eventually(path string, want *regexp.Regexp) {
+	p.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	var body string
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-tick.C {
+		if _, body = p.get(path); want.MatchString(body) {
+			return
+		}
+	}
+	p.t.Errorf("%s: %s, want %s", path, body, want)
 }

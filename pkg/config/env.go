@@ -156,7 +156,7 @@ func setText(v reflect.Value, text, path string, p *problems) {
 			return
 		}
 		v.SetBool(b)
-	case isTexts(v.Type()) && !strings.HasPrefix(text, `["`):
+	case isTexts(v.Type()) && !strings.HasPrefix(text, `["`) && text != "[]":
 		v.Set(reflect.ValueOf(splitList(text)))
 	default:
 		setJSON(v, text, path, p)

@@ -39,9 +39,10 @@ func TestChat(t *testing.T) {
 	t.Cleanup(cancel)
 	binary := buildHub(t)
 	hub := startHub(ctx, t, binary, "127.0.0.1:0", settings)
-	b := startBrowser(ctx, t, node, chromium, "http://"+hub.address)
+	origin := "http://" + hub.address
+	b := startBrowser(ctx, t, node, chromium, origin)
 
-	ann, bob := b.open(t, "ann"), b.open(t, "bob")
+	ann, bob := b.open(t, "ann", origin), b.open(t, "bob", origin)
 	signIn(t, ann, "ann", mint(t, binary, "ann"))
 	bob.sees(t, "client-id", "^guest-")
 	guest := bob.read(t, "client-id")

@@ -41,7 +41,8 @@ var listens = regexp.MustCompile(`msg="hub listens" address=(\S+)`)
 func startHub(ctx context.Context, t *testing.T, binary, address string, settings []string) *hubProcess {
 	t.Helper()
 	ctx, cancel := context.WithCancel(ctx)
-	h := &hubProcess{cmd: exec.CommandContext(ctx, binary, "--page", "--address", address), cancel: cancel, log: make(chan string, 1)}
+	h := &hubProcess{cmd: exec.CommandContext(ctx, binary, "--page", "--address", address,
+		"--enable-cluster", "--bus-type", "embedded", "--embedded-cluster-address", "127.0.0.1:0"), cancel: cancel, log: make(chan string, 1)}
 	h.cmd.WaitDelay = time.Second // where killing does not end its output
 	h.cmd.Env = environ(settings)
 	stderr, err := h.cmd.StderrPipe()

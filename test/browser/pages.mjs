@@ -1,17 +1,17 @@
 // Drives pages in Chromium as its standard input says; see browser_test.go for
 // the requests and replies.
 //
-//   node pages.mjs <chromium> <new profile directory> <the hub's origin>
+//   node pages.mjs <chromium> <new profile directory> <the hubs' origins...>
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const PATIENCE_MS = 30_000;
 
-const [executablePath, profile, origin] = process.argv.slice(2);
-const host = new URL(origin).host;
+const [executablePath, profile, ...origins] = process.argv.slice(2);
+const hosts = origins.map((origin) => new URL(origin).host);
 
-// No sandbox: root, as which CI runs, cannot have one. Only the hub's own page
-// is opened.
+// No sandbox: root, as which CI runs, cannot have one. Only the hubs' own pages
+// are opened.
 const context = await chromium.launchPersistentContext(profile, {
   executablePath,
   headless: true,
@@ -25,10 +25,10 @@ context.setDefaultTimeout(PATIENCE_MS);
 const pages = new Map();
 const problems = []; // since they were last asked for
 
-// Nothing but the hub's own origin is reached, and every try is a problem.
+// Nothing but the hubs' own origins is reached, and every try is a problem.
 await context.route("**/*", (route) => {
   const url = new URL(route.request().url());
-  if (url.origin === origin) return route.continue();
+  if (origins.includes(url.origin)) return route.continue();
   problems.push(`external request: ${url}`);
   return route.abort();
 });
@@ -44,18 +44,18 @@ function watch(name, page) {
   });
   page.on("pageerror", (error) => problems.push(`${name}: exception: ${error}`));
   page.on("websocket", (socket) => {
-    if (new URL(socket.url()).host !== host) problems.push(`${name}: external websocket: ${socket.url()}`);
+    if (!hosts.includes(new URL(socket.url()).host)) problems.push(`${name}: external websocket: ${socket.url()}`);
   });
 }
 
 const element = ({ page, id }) => pages.get(page).getByTestId(id);
 
 const actions = {
-  async open({ page, path }) {
+  async open({ page, url }) {
     const tab = await context.newPage();
     pages.set(page, tab);
     watch(page, tab);
-    const response = await tab.goto(origin + path);
+    const response = await tab.goto(url);
     return { status: response.status() };
   },
   async fill(request) {
@@ -63,7 +63,7 @@ const actions = {
     return {};
   },
   async click(request) {
-    await element(request).click();
+    await element(request).filter({ hasText: new RegExp(request.text) }).click();
     return {};
   },
   // Waits until as many elements are visible that match the pattern.

@@ -13,16 +13,16 @@ type browser struct{ *peer.Process }
 
 // request is one line to pages.mjs. Which fields count depends on Do:
 //
-//	open      Page: a name for it; Path
+//	open      Page: a name for it; URL
 //	fill      Page, ID: a data-testid; Text
-//	click     Page, ID
+//	click     Page, ID, Text: a regular expression, "" for any
 //	see       Page, ID, Text: a regular expression; Count: of elements
 //	read      Page, ID: the reply is the element's text
 //	problems  the reply is what went wrong on all pages since the last time
 type request struct {
 	Do    string `json:"do"`
 	Page  string `json:"page"`
-	Path  string `json:"path"`
+	URL   string `json:"url"`
 	ID    string `json:"id"`
 	Text  string `json:"text"`
 	Count int    `json:"count"`
@@ -35,10 +35,12 @@ type reply struct {
 	Problems []string
 }
 
-// startBrowser runs Chromium until the test ends. Only origin can be reached.
-func startBrowser(ctx context.Context, t *testing.T, node, chromium, origin string) *browser {
+// startBrowser runs Chromium until the test ends. Only the origins can be
+// reached.
+func startBrowser(ctx context.Context, t *testing.T, node, chromium string, origins ...string) *browser {
 	t.Helper()
-	return &browser{peer.Start(ctx, t, "the browser's driver", node, "pages.mjs", chromium, t.TempDir(), origin)}
+	args := append([]string{"pages.mjs", chromium, t.TempDir()}, origins...)
+	return &browser{peer.Start(ctx, t, "the browser's driver", node, args...)}
 }
 
 func (b *browser) call(t *testing.T, q request) (r reply) {
@@ -61,10 +63,10 @@ type page struct {
 	name string
 }
 
-// open opens a page of the hub.
-func (b *browser) open(t *testing.T, name string) *page {
+// open opens the page of the hub with this origin.
+func (b *browser) open(t *testing.T, name, origin string) *page {
 	t.Helper()
-	if r := b.call(t, request{Do: "open", Page: name, Path: "/"}); r.Status != 200 {
+	if r := b.call(t, request{Do: "open", Page: name, URL: origin + "/"}); r.Status != 200 {
 		t.Fatalf("page %q: status %d", name, r.Status)
 	}
 	return &page{b, name}
@@ -78,6 +80,12 @@ func (p *page) fill(t *testing.T, id, text string) {
 func (p *page) click(t *testing.T, id string) {
 	t.Helper()
 	p.call(t, request{Do: "click", Page: p.name, ID: id})
+}
+
+// choose clicks the element with that id whose text matches the pattern.
+func (p *page) choose(t *testing.T, id, pattern string) {
+	t.Helper()
+	p.call(t, request{Do: "click", Page: p.name, ID: id, Text: pattern})
 }
 
 // sees waits until one element with that id matches the pattern.

@@ -109,9 +109,15 @@ func (c *Cluster) repair(ctx context.Context, ch *channel) error {
 		if entries, tail, err = c.readAll(ctx, ch.key.subject(), 0); err != nil {
 			return err
 		}
-		c.cfg.Host.History(ch.room, entries, tail)
+		// The log has begun anew: nobody here has seen any of it.
+		start := bus.Tail{Epoch: tail.Epoch}
+		if len(entries) > 0 {
+			start.Offset = entries[0].Prev
+		}
+		c.cfg.Host.History(ch.room, nil, start)
 		c.tellGap(ch.room, Gap{Reason: ReasonHistory, Since: at,
-			From: bus.Place{Epoch: had.Epoch, Offset: had.Offset}, To: bus.Place{Epoch: tail.Epoch, Offset: tail.Offset}})
+			From: bus.Place{Epoch: had.Epoch, Offset: had.Offset}, To: bus.Place{Epoch: start.Epoch, Offset: start.Offset}})
+		had = start
 	case had.Offset > 0 && len(entries) > 0 && entries[0].Offset == had.Offset:
 		entries = entries[1:]
 	case had.Offset > 0 && tail.Offset > had.Offset:

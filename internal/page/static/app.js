@@ -3,9 +3,11 @@ import { BurstView } from "./burst.js";
 import { Chat } from "./chat.js";
 import { ConnectionView } from "./connection.js";
 import { byId } from "./dom.js";
+import { Hubs } from "./hubs.js";
+import { Latency } from "./latency.js";
 import { Link } from "./link.js";
-import { Latency, NodeStats } from "./live.js";
 import { Members } from "./members.js";
+import { NodeView } from "./node.js";
 import { Rooms } from "./rooms.js";
 import { hubURL } from "./session.js";
 import { Sidebar } from "./sidebar.js";
@@ -19,15 +21,22 @@ const link = new Link({
   tap: (direction, text) => wire.tap(direction, text),
   onState: (state, before) => {
     if (state.name === "online") {
+      hubs.arrived();
       rooms.rejoin();
       latency.restart();
     } else if (before.name === "online") {
       rooms.lost();
     }
     connection.refresh();
+    hubs.refresh();
   },
+  elsewhere: (host) => hubs.elsewhere(host),
   onMessage: (type, data) => {
-    if (type === "connected") rooms.learnID(link.id);
+    if (type === "connected") {
+      rooms.learnID(link.id);
+      hubs.refresh();
+      node.refresh();
+    }
     if (connection.receive(type, data) || rooms.receive(type, data)) return;
     if (type === "direct_message") rooms.current?.notice(`${data.sender_id} to you alone: ${asText(data.content)}`);
     if (type === "error") rooms.current?.notice(HubError.from(data).message, "warn");
@@ -51,6 +60,7 @@ const rooms = new Rooms(link, {
   },
   onRefused: (name, words) => sidebar.refuse(name, words),
   onMembers: (room) => members.soon(room),
+  reach: (scope) => (scope === "node" ? "on this hub only" : hubs.count > 1 ? "to all hubs" : ""),
 });
 
 const sidebar = new Sidebar(rooms);
@@ -59,7 +69,11 @@ const members = new Members(link, (room) => chat.refresh(room));
 const connection = new ConnectionView(link);
 const latency = new Latency(link);
 const burst = new BurstView(link, (direction, text) => wire.tap(direction, text, true));
-new NodeStats();
+const hubs = new Hubs(link);
+const node = new NodeView(link, (stats) => {
+  hubs.take(stats);
+  burst.offer(hubs.reachable);
+});
 
 function asText(content) {
   return typeof content === "string" ? content : JSON.stringify(content);
@@ -79,7 +93,7 @@ function roomInAddress() {
 }
 
 byId("snippet").textContent = [
-  `const ws = new WebSocket("${hubURL()}")`,
+  `const ws = new WebSocket("${hubURL(location.host)}")`,
   `ws.onmessage = (event) => console.log(event.data)`,
   `ws.onopen = () => ws.send(JSON.stringify(`,
   `  {message_type: "join_room", data: {room_id: "lobby"}}))`,

@@ -1,6 +1,7 @@
 // The burst: many messages to the room, timed as they arrive on a second
-// connection. Both ends are this page, so one clock measures them.
-import { byId, drawSpark, formatCount, formatMs, plural, quantile, randomHex, setText } from "./dom.js";
+// connection, which may be to another hub. Both ends are this page, so one
+// clock measures them.
+import { byId, drawSpark, formatCount, formatMs, make, plural, quantile, randomHex, setText } from "./dom.js";
 import { BURST } from "./room.js";
 import { Session } from "./session.js";
 import { HubError } from "./words.js";
@@ -38,6 +39,16 @@ export class BurstView {
     });
   }
 
+  /** Offers these hubs, as {id, host}, for the second connection. */
+  offer(hubs) {
+    const choice = byId("burst-hub");
+    choice.hidden = hubs.length < 2;
+    if (hubs.map((n) => n.host).join() === Array.from(choice.options, (o) => o.value).join()) return;
+    const chosen = choice.value;
+    choice.replaceChildren(...hubs.map((n) => make("option", { value: n.host, textContent: `to ${n.id}`, selected: n.host === chosen })));
+    if (!hubs.some((n) => n.host === chosen)) choice.value = hubs.find((n) => n.host !== this.#link.host)?.host ?? "";
+  }
+
   /** The open room or its state changed. */
   refresh(room) {
     this.#room = room;
@@ -49,7 +60,7 @@ export class BurstView {
     setText(byId("burst-note"), "");
     byId("burst-result").hidden = false;
     this.#show(run);
-    const second = await listen(room.id, (data) => run.arrived(data), this.#tap);
+    const second = await listen(byId("burst-hub").value || this.#link.host, room.id, (data) => run.arrived(data), this.#tap);
     try {
       const progress = setInterval(() => this.#show(run), DRAW_MS);
       await run.send(Boolean(second)).finally(() => clearInterval(progress));
@@ -57,7 +68,7 @@ export class BurstView {
       second?.close(1000);
     }
     this.#show(run);
-    setText(byId("burst-note"), run.verdict(Boolean(second)));
+    setText(byId("burst-note"), run.verdict(second));
   }
 
   #show(run) {
@@ -72,15 +83,18 @@ export class BurstView {
 
 // The second connection, in the room; null when the hub does not let it in.
 // It never carries the token: with it, it would replace the page's own.
-async function listen(roomID, onRoomMessage, tap) {
+async function listen(host, roomID, onRoomMessage, tap) {
   let session;
   try {
     await new Promise((resolve, reject) => {
-      session = new Session("", {
+      session = new Session(host, "", {
         tap,
         onOpen: resolve,
         onClose: () => reject(HubError.lost()),
-        onMessage: (type, data) => type === "room_message" && onRoomMessage(data),
+        onMessage: (type, data) => {
+          if (type === "room_message") onRoomMessage(data);
+          if (type === "connected") session.node = String(data.node ?? "");
+        },
       });
       setTimeout(() => reject(HubError.timeout()), OPEN_MS);
     });
@@ -168,8 +182,9 @@ class Run {
 
   verdict(second) {
     const missing = this.total - this.took.length;
+    const across = second?.node && second.node !== this.#link.node;
     const how = second
-      ? "Sent on one connection, received on another."
+      ? across ? `Sent through ${this.#link.node}, received through ${second.node}.` : "Sent on one connection, received on another."
       : "The hub let no second guest into the room, so these are the times to the hub's answer.";
     if (missing > 0) return `${plural(missing, "message")} of ${formatCount(this.total)} did not come back. ${how}`;
     return `All ${formatCount(this.total)} came back. ${how}`;

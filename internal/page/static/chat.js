@@ -140,7 +140,7 @@ export class Chat {
 
   #fate(entry) {
     const words = { sending: "sending…", sent: "sent ✓", unknown: "may have arrived", failed: "not sent" }[entry.state];
-    const text = entry.why ? `${words}: ${entry.why}` : words;
+    const text = entry.why ? `${words}${entry.state === "sent" ? " " : ": "}${entry.why}` : words;
     const fate = make("p", { className: "fate", title: entry.detail ?? "", data: { testid: "message-state" } }, text);
     if (entry.state === "unknown" || entry.state === "failed") {
       const again = make("button", { type: "button", className: "link", textContent: "Send again" });

@@ -1,12 +1,17 @@
 // What the page says about its connection, and the form to make one.
 import { byId, formatSpan, setText } from "./dom.js";
+import { statsURL } from "./node.js";
 import { showView } from "./sidebar.js";
 
 const NAMES = { offline: "Disconnected", connecting: "Connecting…", online: "Connected", waiting: "Reconnecting", stopped: "Stopped" };
 
+const DEGRADED = "This hub has lost touch with the others: messages stay on it, and rooms with a history take none, until it is back.";
+const NEWS_MS = 6_000;
+
 export class ConnectionView {
   #link;
-  #degraded = "";
+  #degraded = false;
+  #recovered = 0; // the timer of the news that it is so; 0: no news
   #moveAt = 0;
   #refusedHint = "";
   #tick = 0;
@@ -38,7 +43,7 @@ export class ConnectionView {
     setText(byId("connect-button"), trying ? "Reconnect" : "Connect");
     byId("disconnect-button").hidden = !trying;
     if (state.name !== "online") {
-      this.#degraded = "";
+      this.#degraded = false;
       this.#moveAt = 0;
     } else {
       this.#refusedHint = "";
@@ -59,16 +64,25 @@ export class ConnectionView {
         this.#moveAt = performance.now() + (Number(data.after_ms) || 0);
         break;
       case "degraded":
-        this.#degraded = `This hub has lost touch with the others${data.reason ? ` (${data.reason})` : ""}: messages reach only this node until it recovers.`;
+        this.#degraded = true;
         break;
       case "recovered":
-        this.#degraded = "";
+        this.#degraded = false;
+        this.#tellRecovered();
         break;
       default:
         return false;
     }
     this.#banner();
     return true;
+  }
+
+  #tellRecovered() {
+    clearTimeout(this.#recovered);
+    this.#recovered = setTimeout(() => {
+      this.#recovered = 0;
+      this.#banner();
+    }, NEWS_MS);
   }
 
   #askToken(words) {
@@ -82,7 +96,7 @@ export class ConnectionView {
   async #explain() {
     let hint = "The hub cannot be reached.";
     try {
-      await fetch("/page/stats", { cache: "no-store", method: "HEAD" });
+      await fetch(statsURL(this.#link.host), { cache: "no-store", method: "HEAD" });
       const token = byId("token-input").value.trim() !== "";
       hint = `The hub runs but refuses this connection. ${token ? "The token may be wrong or expired" : "It may want a token"}, or it is full or shutting down.`;
     } catch {
@@ -121,7 +135,13 @@ export class ConnectionView {
       case "connecting":
         return { text: "" };
     }
-    if (!this.#moveAt) return { text: this.#degraded, tone: "warn" };
+    if (!this.#moveAt) return this.#clusterNews();
     return { text: "This node is about to restart.", tone: "warn", until: this.#moveAt, what: "The page moves to another" };
+  }
+
+  #clusterNews() {
+    if (this.#degraded) return { text: DEGRADED, tone: "warn" };
+    if (this.#recovered) return { text: "This hub hears the others again.", tone: "good" };
+    return { text: "" };
   }
 }

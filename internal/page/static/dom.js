@@ -58,6 +58,23 @@ export function formatCount(n) {
 /** "1 message", "2 messages". */
 export const plural = (n, one, many = `${one}s`) => `${formatCount(n)} ${n === 1 ? one : many}`;
 
+/** Calls act every ms while the page is visible, when it becomes so, and when told to. */
+export function whileVisible(act, ms) {
+  let busy = false;
+  const turn = async () => {
+    if (document.hidden || busy) return;
+    busy = true;
+    try {
+      await act();
+    } finally {
+      busy = false;
+    }
+  };
+  setInterval(turn, ms);
+  document.addEventListener("visibilitychange", turn);
+  return turn;
+}
+
 /** A span of time in words. */
 export function formatSpan(ms) {
   const s = Math.max(0, Math.round(ms / 1000));

@@ -22,8 +22,14 @@ export class Link {
   /** From the hub's `connected`; "" until then. */
   id = "";
   node = "";
+  /** Of the hub that is dialled: the page's own, until it is gone or another is chosen. */
+  host = location.host;
 
-  /** Hooks: onState(state, before), onMessage(type, data, envelope), tap(direction, text). */
+  /**
+   * Hooks: onState(state, before), onMessage(type, data, envelope),
+   * tap(direction, text), elsewhere(host), which returns the host to try when
+   * the hub on this one is gone.
+   */
   constructor(hooks) {
     this.#hooks = hooks;
   }
@@ -40,6 +46,13 @@ export class Link {
   /** Connects afresh with this token, "" for none. */
   connect(token) {
     this.#token = token;
+    this.#attempt = 0;
+    this.#dial();
+  }
+
+  /** Goes on with the hub on this host. */
+  move(host) {
+    this.host = host;
     this.#attempt = 0;
     this.#dial();
   }
@@ -87,7 +100,7 @@ export class Link {
     this.id = this.node = "";
     this.#enter({ name: "connecting" });
     try {
-      const session = new Session(this.#token, {
+      const session = new Session(this.host, this.#token, {
         tap: this.#hooks.tap,
         onOpen: () => {
           this.#openedAt = performance.now();
@@ -124,6 +137,7 @@ export class Link {
       this.#enter({ name: "stopped", words: verdict.words, ask: verdict.ask });
       return;
     }
+    if (!opened || verdict.gone) this.host = this.#hooks.elsewhere(this.host);
     const delay = this.#delay(verdict.wait, opened);
     this.#enter({
       name: "waiting",

@@ -39,19 +39,24 @@ export class Members {
     const room = this.#room;
     if (!room) return;
     if (document.hidden) return; // asked again once visible
+    let sure = false; // what is known holds until the hub tells of a change
     if (room.status === "joined" && this.#link.online) {
       try {
         take(room, await this.#link.request("room_members", { room_id: room.id, limit: PAGE }));
         room.membersHidden = "";
+        sure = room.toldOfMembers && room.membersMissing.length === 0;
       } catch (error) {
-        if (error.code === 2001) room.members = null;
+        if (error.code === 2001) {
+          room.members = null;
+          sure = true;
+        }
         room.membersHidden = error.code === "lost" ? "" : error.message;
       }
       this.#onCount(room);
     }
     if (room !== this.#room) return;
     this.#draw();
-    this.#schedule(room.toldOfMembers || room.membersHidden ? POLL_TOLD_MS : POLL_MS);
+    this.#schedule(sure ? POLL_TOLD_MS : POLL_MS);
   }
 
   #draw() {

@@ -19,6 +19,7 @@ export class Room {
   toldOfMembers = false; // the hub sends member notices here
   awaySince = 0; // performance.now() when the connection went
   everJoined = false;
+  node = ""; // the hub it was joined on
   /** The last position before which nothing is missing; "" without history. */
   since = "";
 
@@ -53,8 +54,11 @@ export class Room {
     this.#changed(this, entry);
   }
 
-  /** After room_joined. `sinceAsked` is the position that was sent along, if any. */
-  joined(data, sinceAsked) {
+  /**
+   * After room_joined of the hub `node`. `sinceAsked` is the position that was
+   * sent along, if any.
+   */
+  joined(data, sinceAsked, node) {
     const away = this.awaySince ? performance.now() - this.awaySince : 0;
     const returning = this.everJoined && away > 0;
     this.status = "joined";
@@ -70,18 +74,21 @@ export class Room {
         this.since = String(data.position);
       }
     }
-    if (returning) this.#tellReturn(away, sinceAsked, recovered);
+    const moved = node && node !== this.node ? `, now on ${node}` : "";
+    this.node = node;
+    if (returning) this.#tellReturn(away, moved, sinceAsked, recovered);
     this.#changed(this);
   }
 
-  #tellReturn(awayMs, sinceAsked, recovered) {
+  #tellReturn(awayMs, moved, sinceAsked, recovered) {
     const span = awayMs < 1000 ? "less than a second" : `${Math.round(awayMs / 1000)} s`;
+    const back = `Back after ${span}${moved}.`;
     if (recovered) {
-      this.notice(`Back after ${span}. The hub sends what you missed.`);
+      this.notice(`${back} The hub sends what you missed.`);
     } else if (sinceAsked) {
-      this.notice(`Back after ${span}. The hub's history does not reach back to where you left: messages may be missing here.`, "warn");
+      this.notice(`${back} The hub's history does not reach back to where you left: messages may be missing here.`, "warn");
     } else {
-      this.notice(`Back after ${span}. This room has no history to catch up from: messages sent meanwhile are not shown.`, "warn");
+      this.notice(`${back} This room has no history to catch up from: messages sent meanwhile are not shown.`, "warn");
     }
   }
 

@@ -24,7 +24,8 @@ export class Rooms {
 
   /**
    * Hooks: onList(), onRoom(room), onEntry(room, entry), onSelect(room|null),
-   * onRefused(name, words), onMembers(room).
+   * onRefused(name, words), onMembers(room), reach(scope), which returns how far
+   * a message went in words.
    */
   constructor(link, hooks) {
     this.#link = link;
@@ -94,7 +95,7 @@ export class Rooms {
       const data = { room_id: room.id, content: entry.text, idempotency_key: entry.key };
       const sent = await this.#link.request("room_message", data);
       room.confirmed(sent.position ? String(sent.position) : "");
-      room.update(entry, { state: "sent", why: sent.scope === "node" ? "on this node only" : "" });
+      room.update(entry, { state: "sent", why: this.#hooks.reach(sent.scope) });
     } catch (error) {
       room.update(entry, { state: error.uncertain ? "unknown" : "failed", why: error.message, detail: error.detail });
     }
@@ -106,9 +107,9 @@ export class Rooms {
     const since = room.everJoined ? room.since : "";
     try {
       const data = since ? { room_id: room.id, since } : { room_id: room.id };
-      room.joined(await this.#link.request("join_room", data), since);
+      room.joined(await this.#link.request("join_room", data), since, this.#link.node);
     } catch (error) {
-      if (error.code === 3004) room.joined({}, since);
+      if (error.code === 3004) room.joined({}, since, this.#link.node);
       else if (error.code === "lost" || error.code === "offline") room.lost();
       else if (room.everJoined && (error.uncertain || error.code === 1005)) this.#enterLater(room);
       else this.#refused(room, error);
@@ -188,6 +189,14 @@ export class Rooms {
   }
 }
 
+const GAP_REASONS = {
+  slow: "this page read too slowly",
+  lost: "the bus between the hubs dropped some",
+  bus: "the bus between the hubs was away",
+  node: "a hub died, or did not answer",
+  history: "the history does not reach back so far, or began anew",
+};
+
 // since_ms is a span, or a moment on the hub's clock.
 function gapWords(data) {
   const since = Number(data.since_ms);
@@ -195,6 +204,6 @@ function gapWords(data) {
   const when = Number.isFinite(span) && span >= 0 ? ` in the last ${formatSpan(Math.max(span, 1000))}` : "";
   const count = Number(data.count ?? data.missed);
   const what = count > 0 ? `${plural(count, "message")} may be missing` : "Messages may be missing";
-  const why = data.reason ? ` (${data.reason})` : "";
-  return `${what} here${when}${why}.`;
+  const why = GAP_REASONS[data.reason] ?? data.reason;
+  return `${what} here${when}${why ? `: ${why}` : ""}.`;
 }

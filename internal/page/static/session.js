@@ -4,8 +4,8 @@ import { HubError } from "./words.js";
 const DIAL_MS = 10_000;
 const ANSWER_MS = 10_000;
 
-/** The hub's websocket address on the page's own host. */
-export const hubURL = () => `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
+/** The websocket address of the hub on this host. */
+export const hubURL = (host) => `${location.protocol === "https:" ? "wss" : "ws"}://${host}/ws`;
 
 export class Session {
   #ws;
@@ -16,20 +16,22 @@ export class Session {
   #over = false;
 
   opened = false;
+  /** The hub's id, where whoever listens for `connected` sets it. */
+  node = "";
   /** performance.now() of the last frame from the hub. */
   heardAt = 0;
 
   /**
-   * Dials at once. Hooks: onOpen(), onMessage(type, data, envelope) for what
+   * Dials the hub on this host at once. Hooks: onOpen(), onMessage(type, data, envelope) for what
    * answers no request, onClose({code, reason, opened}) exactly once,
    * tap(direction, text) for every frame. Throws a SyntaxError for a token no
    * subprotocol can carry.
    */
-  constructor(token, hooks) {
+  constructor(host, token, hooks) {
     this.#hooks = hooks;
     const protocols = ["gohub.v1"];
     if (token) protocols.push(`gohub.token.${token}`);
-    this.#ws = new WebSocket(hubURL(), protocols);
+    this.#ws = new WebSocket(hubURL(host), protocols);
     this.#ws.binaryType = "arraybuffer";
     this.#dialTimer = setTimeout(() => this.close(), DIAL_MS);
     this.#ws.onopen = () => {

@@ -53,19 +53,19 @@ export class HubError extends Error {
   }
 }
 
-// retry: come back by itself; wait: at least so many ms before that;
-// ask: what the reader can give to go on.
+// retry: come back by itself; gone: to another hub, if there is one; wait: at
+// least so many ms before that; ask: what the reader can give to go on.
 const CLOSES = {
   1000: { retry: false, words: "The hub closed the connection." },
-  1001: { retry: true, words: "The hub is going away." },
+  1001: { retry: true, gone: true, words: "The hub is going away." },
   1002: { retry: true, words: "The hub saw a protocol error." },
   1003: { retry: true, words: "The hub does not take this kind of data." },
   1007: { retry: true, words: "The hub saw text that is not UTF-8." },
   1008: { retry: true, wait: 2000, words: "The hub closed the connection by its rules." },
   1009: { retry: true, words: "The last message was larger than the hub takes." },
-  1011: { retry: true, words: "The hub had an internal error." },
-  1012: { retry: true, words: "The hub restarts." },
-  1013: { retry: true, wait: 3000, words: "The hub is full." },
+  1011: { retry: true, gone: true, words: "The hub had an internal error." },
+  1012: { retry: true, gone: true, words: "The hub restarts." },
+  1013: { retry: true, gone: true, wait: 3000, words: "The hub is full." },
   4001: { retry: false, ask: "token", words: "The hub wants a new token: yours has expired." },
   4003: { retry: false, words: "The hub does not let you in." },
   4008: { retry: true, words: "This page read too slowly, so the hub let go." },
@@ -75,7 +75,7 @@ const CLOSES = {
 
 /** What a close code means and whether to connect again. */
 export function closeVerdict(code, reason) {
-  const verdict = CLOSES[code] ?? { retry: true, words: "The connection was lost." };
+  const verdict = CLOSES[code] ?? { retry: true, gone: true, words: "The connection was lost." };
   const said = reason ? ` (${code}: ${reason})` : CLOSES[code] ? ` (${code})` : "";
-  return { wait: 0, ask: "", ...verdict, words: `${verdict.words.slice(0, -1)}${said}.` };
+  return { wait: 0, ask: "", gone: false, ...verdict, words: `${verdict.words.slice(0, -1)}${said}.` };
 }

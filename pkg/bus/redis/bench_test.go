@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/chenxilol/gohub/pkg/bus"
-	"github.com/chenxilol/gohub/test/redisserver"
 	"github.com/chenxilol/gohub/pkg/bus/redis"
+	"github.com/chenxilol/gohub/test/redisserver"
 )
 
 // memoryOnly is a server without files, so that the disk is not what is measured.

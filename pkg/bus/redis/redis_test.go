@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/chenxilol/gohub/pkg/bus"
-	"github.com/chenxilol/gohub/test/redisserver"
 	"github.com/chenxilol/gohub/pkg/bus/redis"
 	"github.com/chenxilol/gohub/pkg/config"
+	"github.com/chenxilol/gohub/test/redisserver"
 )
 
 const patience = 30 * time.Second

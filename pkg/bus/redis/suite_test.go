@@ -9,9 +9,9 @@ import (
 
 	"github.com/chenxilol/gohub/pkg/bus"
 	"github.com/chenxilol/gohub/pkg/bus/bustest"
-	"github.com/chenxilol/gohub/test/redisserver"
 	"github.com/chenxilol/gohub/pkg/bus/redis"
 	"github.com/chenxilol/gohub/pkg/config"
+	"github.com/chenxilol/gohub/test/redisserver"
 )
 
 // harness is what all kinds of Redis have in common.

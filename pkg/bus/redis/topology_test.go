@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/chenxilol/gohub/pkg/bus"
-	"github.com/chenxilol/gohub/test/redisserver"
 	"github.com/chenxilol/gohub/pkg/bus/redis"
+	"github.com/chenxilol/gohub/test/redisserver"
 )
 
 // A slot that moves takes its subscriptions along, and who may have missed
