@@ -467,3 +467,34 @@ func TestClusterOutage(t *testing.T) {
 	}
 	b.Expect("room_message")
 }
+
+// A hub that was cut off finds its members' seats taken: there are never more
+// members than a room takes, and those who have to go are told.
+func TestClusterSeatsTaken(t *testing.T) {
+	c := startCluster(t, 3, true, server.Options{Rooms: []server.RoomRule{{Pattern: "*", MaxClients: 3, Create: true}}})
+	first := c.nodes[0].Dial(t, hubtest.ID("first"))
+	second := c.nodes[0].Dial(t, hubtest.ID("second"))
+	first.Join("r")
+	second.Join("r")
+	c.broker.Cut("hub-0")
+	join := func(i int) string {
+		x := c.nodes[1].Dial(t)
+		return fmt.Sprint(x.Request("join_room", map[string]any{"room_id": "r"}).Type, i)
+	}
+	if got := join(0); got != "room_joined0" {
+		t.Fatalf("the third seat: %s", got)
+	}
+	eventually(t, "the dead hub's seats are free", func() bool { return join(1) == "room_joined1" })
+	c.broker.Heal("hub-0")
+	second.Expect("room_left")
+	eventually(t, "all agree on who is in", func() bool {
+		for _, x := range c.nodes {
+			ids, err := x.SDK().GetRoomMembers("r")
+			if err != nil || len(ids) != 3 || !slices.Contains(ids, "first") {
+				return false
+			}
+		}
+		return true
+	})
+	first.Silent()
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"github.com/chenxilol/gohub/internal/hub/cluster"
 	"github.com/chenxilol/gohub/pkg/hub"
 )
 
@@ -82,12 +81,9 @@ func (h *Hub) elsewhere(ctx context.Context, who identity) *refusal {
 	if h.cluster == nil || who.drawn || h.cfg.Duplicate != DuplicateReject {
 		return nil
 	}
-	found := false
-	missing := h.cluster.AskEach(ctx, "where", []byte(who.id), func(_ cluster.NodeInfo, _ []byte, err error) {
-		found = found || err == nil
-	})
+	nodes, missing := h.locate(ctx, who.id)
 	switch {
-	case found:
+	case len(nodes) > 0:
 		return refuse(http.StatusConflict, hub.CodeForbidden, "duplicate", "this id is connected already")
 	case len(missing) > 0:
 		return refuseForNow(http.StatusServiceUnavailable, hub.CodeTimeout, "duplicate", "not every hub says whether this id is connected already")

@@ -56,21 +56,19 @@ func readPacket(b []byte) (p packet, frame []byte, err error) {
 }
 
 // everywhere does something with every connection of a client, on whichever
-// node it is: here first, and elsewhere too where an id may connect twice. Its
-// errors are those of doing it, hub.CodeNoClient where nobody has the id, and
-// hub.CodeTimeout where that is not known.
+// node it is: here first, and elsewhere too where an id may connect twice. All
+// nodes are asked only where the client is; what has an effect is asked of those
+// that have it, once, so that it never happens twice. Errors are those of doing
+// it, hub.CodeNoClient where nobody has the id, and hub.CodeTimeout where that,
+// or what came of it, is not known.
 func (h *Hub) everywhere(ctx context.Context, id string, here func() error, name string, ask func() []byte) error {
 	err := here()
-	if err != errNoClient && h.cfg.Duplicate != DuplicateAllow {
+	several := h.cfg.Duplicate == DuplicateAllow
+	if err != errNoClient && !several {
 		return err
 	}
 	question := ask()
-	done := err == nil
-	var failed error
-	if err != errNoClient {
-		failed = err
-	}
-	if node, ok := h.where.get(id); ok && h.cfg.Duplicate != DuplicateAllow {
+	if node, ok := h.where.get(id); ok && !several {
 		_, err := h.cluster.Ask(ctx, node, name, question)
 		if err == nil || fault.On("stale-route") {
 			return err
@@ -80,25 +78,43 @@ func (h *Hub) everywhere(ctx context.Context, id string, here func() error, name
 			return err // even unanswered: it may have been done there
 		}
 	}
-	missing := h.cluster.AskEach(ctx, name, question, func(n cluster.NodeInfo, _ []byte, err error) {
-		switch {
-		case err == nil:
-			done = true
-			h.where.put(id, n.Boot)
-		case !errors.Is(err, errNoClient):
-			failed = err
+	nodes, missing := h.locate(ctx, id)
+	for _, node := range nodes {
+		_, there := h.cluster.Ask(ctx, node, name, question)
+		if there == nil {
+			h.where.put(id, node)
+		}
+		err = better(err, there)
+	}
+	if errors.Is(err, errNoClient) && len(missing) > 0 {
+		return errNotAll
+	}
+	return err
+}
+
+// better returns what of two attempts counts: one that worked, else one that
+// found the client.
+func better(a, b error) error {
+	if a == nil || b == nil {
+		return nil
+	}
+	if errors.Is(a, errNoClient) {
+		return b
+	}
+	return a
+}
+
+var errNotAll = hub.NewError(hub.CodeTimeout, "nobody has the client, but not every hub has answered")
+
+// locate returns the other nodes that have a client, and the ids of those that
+// did not say.
+func (h *Hub) locate(ctx context.Context, id string) (nodes []uint64, missing []string) {
+	missing = h.cluster.AskEach(ctx, "where", []byte(id), func(n cluster.NodeInfo, _ []byte, err error) {
+		if err == nil {
+			nodes = append(nodes, n.Boot)
 		}
 	})
-	switch {
-	case done:
-		return nil
-	case failed != nil:
-		return failed
-	case len(missing) > 0:
-		return hub.NewError(hub.CodeTimeout, "nobody has the client, but not every hub has answered")
-	default:
-		return errNoClient
-	}
+	return nodes, missing
 }
 
 func (h *Hub) answerWhere(_ context.Context, _ uint64, question []byte) ([]byte, error) {
@@ -158,16 +174,11 @@ func (h *Hub) answerRequest(ctx context.Context, _ uint64, question []byte) ([]b
 
 // requestElsewhere asks a client of another node.
 func (h *Hub) requestElsewhere(ctx context.Context, id, messageType string, data json.RawMessage) (json.RawMessage, error) {
-	var at uint64
-	missing := h.cluster.AskEach(ctx, "where", []byte(id), func(n cluster.NodeInfo, _ []byte, err error) {
-		if err == nil {
-			at = n.Boot
-		}
-	})
+	nodes, missing := h.locate(ctx, id)
 	switch {
-	case at == 0 && len(missing) > 0:
-		return nil, hub.NewError(hub.CodeTimeout, "nobody has the client, but not every hub has answered")
-	case at == 0:
+	case len(nodes) == 0 && len(missing) > 0:
+		return nil, errNotAll
+	case len(nodes) == 0:
 		return nil, errNoClient
 	}
 	deadline, ok := ctx.Deadline()
@@ -175,5 +186,5 @@ func (h *Hub) requestElsewhere(ctx context.Context, id, messageType string, data
 		deadline = h.now().Add(time.Minute)
 	}
 	q := packet{ID: id, Text: messageType, Data: data, Deadline: deadline.UnixMilli()}
-	return h.cluster.Ask(ctx, at, "request", q.encode(nil))
+	return h.cluster.Ask(ctx, nodes[0], "request", q.encode(nil))
 }

@@ -124,11 +124,11 @@ func (x host) Outage(o cluster.Outage) {
 }
 
 // Lapsed tells the other nodes of all clients again: whoever has connected
-// there meanwhile is the newer. The members of rooms with a limit have to be
-// admitted again.
+// there meanwhile is the newer. The members of rooms with a limit may have lost
+// their seats.
 func (x host) Lapsed() {
 	x.h.claim(x.h.clients.all()...)
-	x.h.readmit()
+	x.h.confirm()
 }
 
 func outageData(since time.Time) map[string]any {

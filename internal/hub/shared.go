@@ -75,44 +75,39 @@ func (h *Hub) joinShared(ctx context.Context, s *Session, q joinRequest) error {
 	return err
 }
 
-// readmit asks the owners of rooms with a limit for this node's members again,
-// whose seats others may have taken while it was cut off. Whoever finds no seat
-// has to leave.
-func (h *Hub) readmit() {
-	var seated []*room.Member
+// confirm asks the owners of rooms with a limit whether the members here still
+// have their seats, which others may have taken while this node was cut off.
+// Whoever has none, the last to come first, has to leave.
+func (h *Hub) confirm() {
 	for _, r := range h.rooms.List() {
-		for _, m := range r.All() {
-			m.Conn.Lock()
-			if m.Seat && !m.Gone() {
-				m.Seat = false // nothing to give back
-				seated = append(seated, m)
-			}
-			m.Conn.Unlock()
+		info := r.Info()
+		if info.MaxClients == 0 || info.Members == 0 {
+			continue
 		}
-	}
-	h.cluster.Forfeit()
-	for _, m := range seated {
-		h.readmitOne(m)
+		for {
+			ctx, cancel := context.WithTimeout(h.ctx, clusterWithin)
+			leave, err := h.cluster.Confirm(ctx, r.ID(), info.MaxClients)
+			cancel()
+			if err == nil {
+				h.expel(r, leave)
+				break
+			}
+			if _, degraded := h.cluster.Degraded(); degraded || h.ctx.Err() != nil {
+				return // asked again when the bus is back
+			}
+		}
 	}
 }
 
-func (h *Hub) readmitOne(m *room.Member) {
-	id, s := m.Room.ID(), m.Owner.(*Session)
-	ctx, cancel := context.WithTimeout(h.ctx, clusterWithin)
-	defer cancel()
-	err := h.cluster.Admit(ctx, id, m.Room.Info().MaxClients)
-	s.Lock()
-	gone := m.Gone()
-	if err == nil && !gone {
-		m.Seat = true
+// expel has the last members to come leave a room.
+func (h *Hub) expel(r *room.Room, n int) {
+	if n == 0 {
+		return
 	}
-	s.Unlock()
-	switch {
-	case err == nil && gone:
-		h.cluster.Vacate(id)
-	case err != nil && !gone:
-		h.log.Info("member of a full room has to leave", "room", id, "error", err)
-		_ = h.leave(s, id, 0) // it may have left meanwhile
+	h.log.Info("members have to leave a room that was filled meanwhile", "room", r.ID(), "members", n)
+	members := r.All()
+	for _, m := range members[max(len(members)-n, 0):] {
+		_ = h.leave(m.Owner.(*Session), r.ID(), 0) // it may have left meanwhile
 	}
 }
 

@@ -29,6 +29,7 @@ type channel struct {
 	sub       bus.Subscription // nil: not subscribed
 	idleSince time.Time        // when refs became 0
 	joined    bool             // every node knows of the subscription
+	unsure    bool             // members have joined before it was
 	since     time.Time        // when it was subscribed
 	joining   *joining         // nil: no join is under way
 	heard     []publisher      // whose messages have come, or would be expected
@@ -138,7 +139,7 @@ func (ch *channel) unsubscribe(c *Cluster) {
 	if err := ch.sub.Unsubscribe(); err != nil {
 		c.cfg.Logger.Debug("unsubscribe failed", "error", err)
 	}
-	ch.sub, ch.joined, ch.heard = nil, false, nil
+	ch.sub, ch.joined, ch.unsure, ch.heard = nil, false, false, nil
 	if ch.feed != nil {
 		ch.feed.reset()
 	}

@@ -190,6 +190,7 @@ func (c *Cluster) handleAll() {
 	c.HandleQuick("join", c.answerJoin)
 	c.HandleQuick("held", c.answerHeld)
 	c.Handle("admit", c.answerAdmit)
+	c.Handle("confirm", c.answerConfirm)
 	c.HandleQuick("define", c.answerDefine)
 	c.HandleQuick("defined", c.answerDefined)
 	c.Handle("create", c.answerCreate)

@@ -135,7 +135,7 @@ func (c *Cluster) joinRound(round []*channel) {
 	for _, ch := range round {
 		w.string(ch.room)
 	}
-	exists := make([]bool, len(round))
+	exists, used := make([]bool, len(round)), make([]bool, len(round))
 	ctx, cancel := context.WithTimeout(c.ctx, answerWithin)
 	defer cancel()
 	_, degraded := c.Degraded()
@@ -147,15 +147,23 @@ func (c *Cluster) joinRound(round []*channel) {
 			answers = append(answers, answered{n.Boot, data})
 		})
 		for _, a := range answers {
-			c.takeJoin(a.from, round, exists, a.data)
+			c.takeJoin(a.from, round, exists, used, a.data)
 		}
 	}
 	for i, ch := range round {
 		ch.mu.Lock()
 		ch.joined = ch.joined || reached && ch.sub != nil
+		// Whoever joined without the others' answers may have missed what they
+		// have published since.
+		missed := ch.unsure && ch.joined && used[i] && ch.refs > 0
+		since := ch.since
+		ch.unsure = !ch.joined && ch.refs > 0
 		j := ch.joining
 		ch.joining = nil
 		ch.mu.Unlock()
+		if missed {
+			c.tellGap(ch.room, Gap{Reason: ReasonLost, Since: since})
+		}
 		if j != nil {
 			j.found = Presence{Exists: exists[i], Missing: missing}
 			close(j.done)
@@ -193,7 +201,9 @@ type answered struct {
 	data []byte
 }
 
-func (c *Cluster) takeJoin(boot uint64, round []*channel, exists []bool, answer []byte) {
+// takeJoin takes a node's answer: which rooms exist there, and which it has
+// published to.
+func (c *Cluster) takeJoin(boot uint64, round []*channel, exists, used []bool, answer []byte) {
 	r := reader{b: answer}
 	for len(r.b) > 0 {
 		i, has, stream, seq := r.uint(), r.bool(), r.uint(), r.uint()
@@ -204,6 +214,7 @@ func (c *Cluster) takeJoin(boot uint64, round []*channel, exists []bool, answer 
 		if stream == 0 {
 			continue
 		}
+		used[i] = true
 		ch := round[i]
 		ch.mu.Lock()
 		h := ch.expect(boot, stream, seq)

@@ -48,6 +48,32 @@ func (c *Cluster) answerAdmit(ctx context.Context, from uint64, question []byte)
 	return nil, nil
 }
 
+// answerConfirm tells a node that was cut off how many of its members have no
+// seat any more, as the owner.
+func (c *Cluster) answerConfirm(ctx context.Context, from uint64, question []byte) ([]byte, error) {
+	r := reader{b: question}
+	room, limit, count := r.string(), int(r.uint()), int(r.uint())
+	if r.bad {
+		return nil, errMalformed
+	}
+	if err := c.openLedger(ctx, room); err != nil {
+		return nil, err
+	}
+	s := &c.slots
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.ledger[room]
+	if l == nil || !l.opened || !c.mayDecide(c.cfg.Now()) {
+		return nil, errNotYet
+	}
+	l.nodes[from] = count
+	leave := min(max(l.total()-limit, 0), count)
+	l.nodes[from] -= leave
+	var w writer
+	w.uint(uint64(leave))
+	return w, nil
+}
+
 // openLedger makes this node able to decide about a room, if it owns it.
 func (c *Cluster) openLedger(ctx context.Context, room string) error {
 	if !c.mayOpen(KeyOf(room)) {

@@ -46,6 +46,24 @@ const askAgainAfter = 50 * time.Millisecond
 // ends. The seat is given back with Vacate. Errors: hub.CodeRoomFull,
 // hub.CodeTimeout where no owner decides.
 func (c *Cluster) Admit(ctx context.Context, room string, limit int) error {
+	return c.withOwner(ctx, room, func(ctx context.Context, at uint64, count int) error {
+		var w writer
+		w.string(room)
+		w.uint(uint64(limit))
+		w.uint(uint64(count))
+		if _, err := c.Ask(ctx, at, "admit", w); err != nil {
+			return err
+		}
+		c.slots.mu.Lock()
+		c.slots.seats(room).count++
+		c.slots.mu.Unlock()
+		return nil
+	})
+}
+
+// withOwner asks the owner of a room about its seats, one question of this node
+// at a time, until it decides or ctx ends.
+func (c *Cluster) withOwner(ctx context.Context, room string, ask func(ctx context.Context, at uint64, count int) error) error {
 	s := c.slots.use(room)
 	defer func() {
 		c.slots.mu.Lock()
@@ -54,47 +72,28 @@ func (c *Cluster) Admit(ctx context.Context, room string, limit int) error {
 		c.report(room)
 	}()
 	select {
-	case s.asking <- struct{}{}: // one question of a node at a time
+	case s.asking <- struct{}{}:
 	case <-ctx.Done():
 		return errNotYet
 	}
 	defer func() { <-s.asking }()
 	for {
-		err := c.askSeat(ctx, room, limit, s)
+		err := errNotYet
+		if at := c.ownerOf(KeyOf(room)); at != 0 {
+			c.slots.mu.Lock()
+			count := s.count
+			c.slots.mu.Unlock()
+			bounded, cancel := context.WithTimeout(ctx, answerWithin)
+			err = ask(bounded, at, count)
+			cancel()
+		}
 		if err == nil || errors.Is(err, errRoomFull) {
 			return err
 		}
-		t := time.NewTimer(askAgainAfter)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if pause(ctx, askAgainAfter) != nil {
 			return errNotYet
 		}
 	}
-}
-
-func (c *Cluster) askSeat(ctx context.Context, room string, limit int, s *seats) error {
-	at := c.ownerOf(KeyOf(room))
-	if at == 0 {
-		return errNotYet
-	}
-	c.slots.mu.Lock()
-	count := s.count
-	c.slots.mu.Unlock()
-	var w writer
-	w.string(room)
-	w.uint(uint64(limit))
-	w.uint(uint64(count))
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	if _, err := c.Ask(ctx, at, "admit", w); err != nil {
-		return err
-	}
-	c.slots.mu.Lock()
-	s.count++
-	c.slots.mu.Unlock()
-	return nil
 }
 
 // Vacate gives a seat back.
@@ -108,14 +107,24 @@ func (c *Cluster) Vacate(room string) {
 	c.report(room)
 }
 
-// Forfeit gives up all seats of this node, which others may have given away
-// while it was cut off. The members have to be admitted again.
-func (c *Cluster) Forfeit() {
-	c.slots.mu.Lock()
-	defer c.slots.mu.Unlock()
-	for _, s := range c.slots.held {
-		s.count = 0
-	}
+// Confirm asks the owner whether the members here still have their seats, which
+// others may have taken while this node was cut off. It returns how many have to
+// leave; it waits for an owner until ctx ends.
+func (c *Cluster) Confirm(ctx context.Context, room string, limit int) (leave int, err error) {
+	err = c.withOwner(ctx, room, func(ctx context.Context, at uint64, count int) error {
+		var w writer
+		w.string(room)
+		w.uint(uint64(limit))
+		w.uint(uint64(count))
+		answer, err := c.Ask(ctx, at, "confirm", w)
+		if err != nil {
+			return err
+		}
+		r := reader{b: answer}
+		leave = int(r.uint())
+		return r.err()
+	})
+	return leave, err
 }
 
 // use returns the seats of a room for a join, which has to count users down.
