@@ -125,7 +125,7 @@ func (h *Hub) letGo(id string, seat bool) {
 // present returns the room on this node, made if some node has it or the client
 // may make it.
 func (h *Hub) present(q joinRequest, s *Session, found cluster.Presence) (*room.Room, error) {
-	r, missing := h.rooms.Get(q.room)
+	r, missing := h.rooms.Touch(q.room)
 	switch {
 	case missing == nil:
 		return r, nil
@@ -140,7 +140,7 @@ func (h *Hub) present(q joinRequest, s *Session, found cluster.Presence) (*room.
 	}
 	r, err := h.rooms.Create(room.Spec{ID: q.room, Creator: creator, Grace: sharedGrace})
 	if errors.Is(err, &hub.Error{Code: hub.CodeRoomExists}) {
-		return h.rooms.Get(q.room) // meanwhile
+		return h.rooms.Touch(q.room) // meanwhile
 	}
 	if err != nil {
 		return nil, err

@@ -157,7 +157,7 @@ func (c *Cluster) joinRound(round []*channel) {
 		// have published since.
 		missed := ch.unsure && ch.joined && used[i] && ch.refs > 0
 		since := ch.since
-		ch.unsure = !ch.joined && ch.refs > 0
+		ch.unsure = !ch.joined && ch.refs > 0 && !fault.On("lost-on-resubscribe")
 		j := ch.joining
 		ch.joining = nil
 		ch.mu.Unlock()

@@ -171,6 +171,21 @@ func (g *Registry) Get(id string) (*Room, error) {
 	return nil, errNotFound
 }
 
+// Touch returns a room, whose time to stay when empty begins anew: somebody is
+// about to join it.
+func (g *Registry) Touch(id string) (*Room, error) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	r := g.rooms[id]
+	if r == nil {
+		return nil, errNotFound
+	}
+	r.mu.Lock()
+	r.emptySince = g.fan.Now()
+	r.mu.Unlock()
+	return r, nil
+}
+
 // List returns all rooms, in no order.
 func (g *Registry) List() []*Room {
 	g.mu.RLock()

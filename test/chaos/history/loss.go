@@ -1,0 +1,87 @@
+package history
+
+import (
+	"fmt"
+	"slices"
+)
+
+// checkRooms checks, in rooms without a history, that what was acknowledged
+// arrives at every member that was in all the time, or that a gap says it may
+// not have.
+func (c *checker) checkRooms() {
+	for _, x := range c.spans {
+		if !x.session.V1 || c.h.Rooms[x.room].History {
+			continue // nobody else is told of gaps
+		}
+		for _, p := range c.byRoom[x.room] {
+			if !c.owed(x, p) || c.due(p.End, x.stalls) > x.end {
+				continue
+			}
+			c.report.Owed++
+			switch {
+			case x.received[p.ID]:
+			case told(x.events, p):
+				c.report.Excused++
+			default:
+				c.violate(SilentLoss, "%v: %v (scope %s) never came%s", x, p, p.Scope, nearest(x.events, p))
+			}
+		}
+	}
+}
+
+// owed tells whether a member has to hear of a message at all: it was in when
+// the call began, and is not the one that sent it. One that went no further
+// than its node has to be told of as a gap on the others.
+func (c *checker) owed(x *span, p *Publish) bool {
+	return p.Outcome == Sent && p.Client != x.session.Client && p.Begin >= x.begin && p.End <= x.end
+}
+
+// told tells whether a gap covers a message.
+func told(events []Event, p *Publish) bool {
+	return slices.ContainsFunc(events, func(e Event) bool {
+		return e.Kind == GapTold && e.Since <= p.End+clockError && p.Begin <= e.At
+	})
+}
+
+// nearest is the first gap told after a message that does not cover it.
+func nearest(events []Event, p *Publish) string {
+	for _, e := range events {
+		if e.Kind == GapTold && e.At >= p.Begin {
+			return fmt.Sprintf("; a gap (%s) was told at %v, since %v only", e.Reason, round(e.At), round(e.Since))
+		}
+	}
+	return ""
+}
+
+// checkHistories checks the same in histories, where it arrives after a resume
+// at the latest.
+func (c *checker) checkHistories() {
+	for _, t := range c.timelines {
+		first, last := t.spans[0], t.spans[len(t.spans)-1]
+		if !first.session.V1 {
+			continue
+		}
+		received := make(map[ID]bool)
+		var events []Event
+		for _, x := range t.spans {
+			for id := range x.received {
+				received[id] = true
+			}
+			events = append(events, x.events...)
+		}
+		for _, p := range c.byRoom[t.room] {
+			whole := span{session: last.session, begin: first.begin, end: last.end}
+			if !c.owed(&whole, p) || c.due(p.End, last.stalls) > last.end || c.due(last.begin, last.stalls) > last.end {
+				continue
+			}
+			c.report.Owed++
+			switch {
+			case received[p.ID]:
+			case told(events, p):
+				c.report.Excused++
+			default:
+				c.violate(SilentLoss, "%v, in since %v: %v at %s never came%s", last, round(first.begin), p, p.Position, nearest(events, p))
+			}
+		}
+	}
+}
