@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	if !given("test.parallel") { // clusters wait more than they compute
-		_ = flag.Set("test.parallel", "8")
+		_ = flag.Set("test.parallel", "4")
 	}
 	dir, err := os.MkdirTemp("", "chaos")
 	if err != nil {

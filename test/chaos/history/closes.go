@@ -65,12 +65,15 @@ func (c *checker) checkCloses() {
 
 func (c *checker) checkClose(s *Session, e Event, tokenEnd time.Duration, told *Event, same []*Session) {
 	reason := false
+	since := min(e.At, c.heardUntil(s)) - Patience // a slow reader reads of it late
 	switch e.Code {
 	case closeRestart:
-		reason = c.during(s.Node, e.At-Patience, e.At, func(f Fault) bool { return f.Drain })
+		reason = c.during(s.Node, since, e.At, func(f Fault) bool { return f.Drain })
 		c.checkSlot(s, e, told)
 	case closeAbnormal:
-		reason = c.during(s.Node, e.At-Patience, e.At, func(f Fault) bool { return f.Killed })
+		// Of a connection that is not read the hub takes leave without a word.
+		slow := len(stallsOf(s, c.h.End)) > 0
+		reason = c.during(s.Node, since, e.At, func(f Fault) bool { return f.Killed || f.Drain && slow })
 	case closeExpired:
 		reason = tokenEnd > 0 && e.At > tokenEnd-time.Second
 	case closeSlow:

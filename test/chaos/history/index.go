@@ -160,6 +160,31 @@ func (c *checker) timelinesOf() []*timeline {
 	return all
 }
 
+// heardUntil is when the newest message was published that a session heard: one
+// that had stopped reading, and that the hub has closed, reads of its end only
+// behind all that was sent before, and the hub may have ended it long ago. It is
+// the end of the run for others.
+func (c *checker) heardUntil(s *Session) time.Duration {
+	stalled, closed := false, false
+	var newest time.Duration
+	for _, e := range s.Events {
+		switch e.Kind {
+		case Stalled:
+			stalled = true
+		case Closed:
+			closed = true
+		case Received:
+			if p := c.published[e.ID]; p != nil {
+				newest = max(newest, p.Begin)
+			}
+		}
+	}
+	if !stalled || !closed {
+		return c.h.End
+	}
+	return newest
+}
+
 // due is when what was done at a time has to have happened, whatever faults it
 // fell into.
 func (c *checker) due(at time.Duration, own []window) time.Duration {
