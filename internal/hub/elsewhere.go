@@ -23,7 +23,7 @@ func (h *Hub) answerElsewhere() {
 	c.Handle("broadcast", h.answerBroadcast)
 	c.Handle("client", h.answerClient)
 	c.Handle("request", h.answerRequest)
-	c.HandleQuick("members", h.answerMembers)
+	c.Handle("members", h.answerMembers)
 	c.Handle("rooms", h.answerRooms)
 	c.HandleQuick("claim", h.answerClaim)
 }
@@ -62,6 +62,8 @@ func readPacket(b []byte) (p packet, frame []byte, err error) {
 // it, hub.CodeNoClient where nobody has the id, and hub.CodeTimeout where that,
 // or what came of it, is not known.
 func (h *Hub) everywhere(ctx context.Context, id string, here func() error, name string, ask func() []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, clusterWithin)
+	defer cancel()
 	err := here()
 	several := h.cfg.Duplicate == DuplicateAllow
 	if err != errNoClient && !several {

@@ -33,7 +33,12 @@ func (x host) Message(m cluster.Message) {
 		}
 		return
 	}
-	r.Broadcast(&room.Message{Frame: m.Frame, Op: wire.Opcode(m.Frame[0] & 0x0f), Exclude: x.h.connections(m.Exclude)})
+	// The bus must not wait for a room: others' messages come behind.
+	full := r.Offer(&room.Message{Frame: m.Frame, Op: wire.Opcode(m.Frame[0] & 0x0f), Exclude: x.h.connections(m.Exclude)})
+	if full {
+		x.h.metrics.dropped.WithLabelValues("room").Inc()
+		x.Gap(m.Room, cluster.Gap{Reason: cluster.ReasonLost, Since: x.h.now().Add(-time.Second)})
+	}
 }
 
 // Entry delivers the next entry of a room's history.
@@ -152,7 +157,9 @@ func (x host) Define(d cluster.Definition) {
 	_, err := x.h.rooms.Create(room.Spec{ID: d.Room, Name: d.Name, MaxClients: d.Max, Explicit: true, Decided: true, CreatedAt: d.CreatedAt})
 	if err != nil {
 		x.h.rooms.Keep(d.Room, d.Name, d.Max)
+		return
 	}
+	x.h.cluster.Unfollow(d.Room)
 }
 
 // Undefine deletes a room.

@@ -223,6 +223,8 @@ func (h *Hub) RoomHistory(id string, limit int) ([]sdk.Message, error) {
 
 // HistoryPage returns a page of a room's history, as room_history does.
 func (h *Hub) HistoryPage(ctx context.Context, id string, limit int, cursor string) (page []sdk.Message, next string, count int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, clusterWithin)
+	defer cancel()
 	r, release, err := h.historyOf(ctx, id)
 	if err != nil {
 		return nil, "", 0, err

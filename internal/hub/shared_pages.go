@@ -40,9 +40,16 @@ func (h *Hub) membersHere(q packet, boot uint64) membersAnswer {
 	case boot == q.Node:
 		from = q.From
 	}
-	ids, next, count := r.Members(from, limit)
+	ids, next, count := r.Members(from, min(limit, q.fit()))
 	return membersAnswer{IDs: ids, Next: next, Count: count}
 }
+
+// fit is how many ids surely go into one answer, whatever they are: JSON makes
+// six bytes of some.
+func (q packet) fit() int { return maxPageBytes / (6 * maxName) }
+
+// maxPageBytes bounds the answer of one node.
+const maxPageBytes = 512 << 10
 
 func (h *Hub) answerMembers(_ context.Context, _ uint64, question []byte) ([]byte, error) {
 	q, _, err := readPacket(question)

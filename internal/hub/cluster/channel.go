@@ -119,7 +119,7 @@ func (s *channels) sweep(c *Cluster) {
 		shard.mu.Lock()
 		for room, ch := range shard.rooms {
 			ch.mu.Lock()
-			if ch.refs == 0 && ch.joining == nil && !ch.dirty && ch.idleSince.Before(old) {
+			if ch.refs == 0 && ch.joining == nil && !ch.dirty && ch.idleSince.Before(old) && !ch.feed.reading() {
 				delete(shard.rooms, room)
 				ch.unsubscribe(c)
 			}

@@ -143,10 +143,12 @@ type Cluster struct {
 	defined definitions
 	Metrics Metrics
 
-	beat   atomic.Uint64
-	rate   rate            // of messages from this node's clients
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
+	beat      atomic.Uint64
+	gone      atomic.Bool     // the others have been told that this node leaves
+	resyncing atomic.Bool     // resync is about to look around
+	rate      rate            // of messages from this node's clients
+	ctx       context.Context // ends with Close
+	cancel    context.CancelFunc
 
 	mu      sync.Mutex // guards closed
 	closed  bool       // nothing is spawned any more

@@ -83,8 +83,7 @@ func (c *Cluster) answerCreate(ctx context.Context, _ uint64, question []byte) (
 	case missing:
 		return nil, errNotYet
 	}
-	x.version = c.defined.draw(c.cfg.Now())
-	if !c.defined.merge(x, c.cfg.Now()) {
+	if x.version = c.defined.draw(c.cfg.Now()); !c.defined.create(x) {
 		return nil, errExists // meanwhile
 	}
 	return c.announce(x), nil

@@ -85,6 +85,19 @@ func (d *definitions) merge(x definition, now time.Time) bool {
 	return true
 }
 
+// create takes a definition in where there is none of its room.
+func (d *definitions) create(x definition) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if old, known := d.rooms[x.Room]; known && !old.deleted {
+		return false
+	}
+	d.live.count++
+	d.live.sum += x.fingerprint()
+	d.rooms[x.Room] = x
+	return true
+}
+
 // forgetDeleted drops deletions that are old.
 func (d *definitions) forgetDeleted(now time.Time) {
 	old := version(now.Add(-deletedFor))

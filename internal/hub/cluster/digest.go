@@ -1,6 +1,9 @@
 package cluster
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // digest tells the other nodes how far this node's streams have come, and
 // compares what they tell with what has arrived: a lost message is found when
@@ -9,6 +12,7 @@ type digest struct {
 	mu       sync.Mutex // guards all below
 	touched  []*channel // published to since the last digest
 	previous []stream   // what the last digest said, which the next repeats
+	checked  time.Time  // when late was looked through
 	late     []*channel // some node says it has published more than has come
 }
 
@@ -17,6 +21,9 @@ type stream struct {
 	room    string
 	id, seq uint64
 }
+
+// lateAfter is how long what a node says it has published may take to come.
+const lateAfter = 400 * time.Millisecond
 
 // digestBytes bounds one message of a digest.
 const digestBytes = 128 << 10
@@ -125,8 +132,13 @@ func (c *Cluster) compare(from uint64, r *reader) {
 func (c *Cluster) checkLate() {
 	d := &c.digest
 	d.mu.Lock()
+	now := c.cfg.Now()
+	if now.Sub(d.checked) < lateAfter {
+		d.mu.Unlock()
+		return
+	}
 	late := d.late
-	d.late = nil
+	d.late, d.checked = nil, now
 	d.mu.Unlock()
 	for _, ch := range late {
 		ch.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/chenxilol/gohub/pkg/bus"
@@ -17,11 +18,17 @@ type feed struct {
 	state   feedState
 	tail    bus.Tail  // the last entry delivered
 	at      time.Time // when that was appended, by the clock of the node that did
+	left    time.Time // at, when the log was changed for another; zero: never
 	wanted  bool      // members wait for it
 	missed  time.Time // since when there are members who joined without the history; zero: none
 	waiting []entry   // arrived while the log is read
 	loaded  chan struct{}
+
+	deliver sync.Mutex // held while the host is given entries; taken under the channel's lock
 }
+
+// reading tells whether the log is being read; the caller holds the lock.
+func (f *feed) reading() bool { return f != nil && f.state == feedReading }
 
 type feedState uint8
 
@@ -47,7 +54,9 @@ const (
 	readWithin = 2 * time.Second
 )
 
-func (f *feed) reset() { *f = feed{} }
+func (f *feed) reset() {
+	f.left, f.state, f.tail, f.at, f.wanted, f.missed, f.waiting = time.Time{}, feedCold, bus.Tail{}, time.Time{}, false, time.Time{}, nil
+}
 
 // Append adds an entry to a room's history, for all nodes: each delivers it
 // when it comes back from the log, this one included. id makes an append that
@@ -133,8 +142,12 @@ func (c *Cluster) readLocked(ch *channel) <-chan struct{} {
 	f := ch.feed
 	if f.state != feedReading {
 		cold := f.state == feedCold
-		f.state, f.loaded = feedReading, make(chan struct{})
-		c.spawn(func() { c.read(ch, cold) })
+		loaded := make(chan struct{})
+		f.state, f.loaded = feedReading, loaded
+		c.spawn(func() {
+			defer close(loaded)
+			c.read(ch, f, cold)
+		})
 	}
 	return f.loaded
 }
@@ -167,8 +180,10 @@ func (c *Cluster) receiveEntry(place bus.Place, payload []byte) {
 		ch.mu.Unlock()
 	case f.state == feedLive && place.Epoch == f.tail.Epoch && place.Prev == f.tail.Offset:
 		f.tail.Offset, f.at = place.Offset, at
+		f.deliver.Lock() // free: what reads the log and delivers from it is not at work
 		ch.mu.Unlock()
 		c.cfg.Host.Entry(room, bus.Entry{Place: place, Payload: r.rest()})
+		f.deliver.Unlock()
 	default:
 		f.waiting = append(f.waiting, entry{place, payload})
 		c.readLocked(ch)

@@ -19,9 +19,20 @@ func (c *Cluster) sweepDefinitions(ctx context.Context) {
 	}
 	d.mu.Unlock()
 	rooms = slices.DeleteFunc(rooms, func(room string) bool { return !c.mayDecideNow(room) })
-	if len(rooms) == 0 {
-		return
+	for len(rooms) > 0 {
+		n, size := 0, 0
+		for n < len(rooms) && size < joinBytes {
+			size += len(rooms[n])
+			n++
+		}
+		c.sweepIdle(ctx, rooms[:n])
+		rooms = rooms[n:]
 	}
+}
+
+// sweepIdle deletes those of some rooms that have had no members for long enough.
+func (c *Cluster) sweepIdle(ctx context.Context, rooms []string) {
+	d := &c.defined
 	busy := make(map[string]bool)
 	for _, room := range c.busyHere(rooms) {
 		busy[room] = true

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -34,8 +35,9 @@ func (c *Cluster) probe() {
 	begin := c.cfg.Now()
 	ctx, cancel := context.WithTimeout(c.ctx, probeWithin)
 	err := c.bus.Probe(ctx)
+	vouched := err
 	if err == nil && c.leaser != nil {
-		err = c.leaser.Confirm(ctx, c.cfg.Node, leaseFor)
+		vouched = c.leaser.Confirm(ctx, strconv.FormatUint(c.boot, 36), leaseFor)
 	}
 	cancel()
 	if c.ctx.Err() != nil {
@@ -55,7 +57,7 @@ func (c *Cluster) probe() {
 	}
 	h.degraded = is
 	h.mu.Unlock()
-	if err == nil {
+	if vouched == nil {
 		c.renewLease(begin)
 	}
 	switch {

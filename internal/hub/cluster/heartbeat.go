@@ -26,6 +26,9 @@ func (c *Cluster) beats() {
 // sendBeat tells the others that this node lives. A heartbeat that the bus does
 // not take is missed by nobody who could get it.
 func (c *Cluster) sendBeat() {
+	if c.gone.Load() {
+		return
+	}
 	me := c.Self()
 	w := c.message(kindBeat)
 	w.uint(c.beat.Add(1))
@@ -47,6 +50,7 @@ func (c *Cluster) sendBeat() {
 }
 
 func (c *Cluster) sendGone() {
+	c.gone.Store(true)
 	if err := c.bus.Publish(everyone, c.message(kindGone)); err != nil {
 		c.cfg.Logger.Debug("leave not sent", "error", err)
 	}
@@ -69,16 +73,18 @@ func (c *Cluster) heard(from uint64, r *reader) {
 		x = new(node)
 		c.nodes.known[from] = x
 	}
-	returned := !fresh && x.info.Silent
+	now := c.cfg.Now()
+	// A node that was thought dead has streams that this one has not heard.
+	returned := !fresh && x.info.Silent || fresh && now.Sub(info.Started) > deadAfter
 	info.Rate = x.rate.of(info.Load.Messages, c.cfg.Now())
 	x.info, x.heard, x.defined = info, c.cfg.Now(), defined
 	c.nodes.mu.Unlock()
 	c.viewChanged()
-	switch {
-	case fresh:
+	if fresh {
 		c.cfg.Logger.Info("node heard", "node", info.ID, "address", info.Address, "version", info.Version)
 		c.sendBeat() // so that it need not wait for the next
-	case returned:
+	}
+	if returned && c.nodes.entered.Load() {
 		c.resync()
 	}
 	c.learn(from, defined)

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/chenxilol/gohub/internal/fault"
 	"github.com/chenxilol/gohub/pkg/bus"
@@ -69,6 +70,7 @@ func (b *barrier) take() []*channel {
 // room. Each Hold that does not fail needs a Release. While the bus is away it
 // does not wait: what is missed is told when the bus is back.
 func (c *Cluster) Hold(ctx context.Context, room string) (Presence, error) {
+	here := c.cfg.Host.HasRoom(room)
 	ch := c.rooms.locked(c, room)
 	ch.refs++
 	if ch.sub == nil {
@@ -80,9 +82,9 @@ func (c *Cluster) Hold(ctx context.Context, room string) (Presence, error) {
 		}
 		ch.sub, ch.since = sub, c.cfg.Now()
 	}
-	if ch.joined && ch.refs > 1 {
+	if ch.joined && here {
 		ch.mu.Unlock()
-		return Presence{Exists: true}, nil // there is a member here, who keeps the room
+		return Presence{Exists: true}, nil
 	}
 	j := ch.joining
 	if j == nil {
@@ -136,12 +138,14 @@ func (c *Cluster) joinRound(round []*channel) {
 		w.string(ch.room)
 	}
 	exists, used := make([]bool, len(round)), make([]bool, len(round))
+	c.awaitEntry()
 	ctx, cancel := context.WithTimeout(c.ctx, answerWithin)
 	defer cancel()
 	_, degraded := c.Degraded()
-	reached := !degraded && c.bus.Probe(ctx) == nil
-	var missing []string
+	reached := !degraded && c.nodes.entered.Load() && c.bus.Probe(ctx) == nil
+	missing := c.unreached()
 	if reached {
+		missing = nil
 		var answers []answered
 		missing = c.AskAll(ctx, "join", w, func(n NodeInfo, data []byte) {
 			answers = append(answers, answered{n.Boot, data})
@@ -169,6 +173,19 @@ func (c *Cluster) joinRound(round []*channel) {
 			close(j.done)
 		}
 	}
+}
+
+// unreached are the nodes that say nothing while the bus is away: all others.
+func (c *Cluster) unreached() []string {
+	live, silent := c.nodes.others()
+	var ids []string
+	for _, n := range append(live, silent...) {
+		ids = append(ids, n.ID)
+	}
+	if len(ids) == 0 && !c.nodes.entered.Load() {
+		ids = append(ids, "any other hub")
+	}
+	return ids
 }
 
 // answerJoin answers, for each room asked for that this node knows: its number
@@ -231,22 +248,32 @@ func (c *Cluster) takeJoin(boot uint64, round []*channel, exists, used []bool, a
 
 // resync asks all nodes where their streams stand, for every room that has
 // members here: after the bus or a node was away, what was missed is found out
-// at once.
+// at once. Several reasons to do so within a moment are one.
 func (c *Cluster) resync() {
-	var held []*channel
-	for _, ch := range c.rooms.all() {
-		ch.mu.Lock()
-		if fault.On("lost-on-resubscribe") {
-			ch.joined, ch.heard = false, nil
-		}
-		if ch.refs > 0 {
-			held = append(held, ch)
-		}
-		ch.mu.Unlock()
+	if c.resyncing.Swap(true) {
+		return
 	}
-	c.barrier.add(held...)
-	c.spawn(func() { c.checkFeeds(held) })
+	c.spawn(func() {
+		_ = pause(c.ctx, resyncAfter) // whether it ends early does not matter
+		c.resyncing.Store(false)
+		var held []*channel
+		for _, ch := range c.rooms.all() {
+			ch.mu.Lock()
+			if fault.On("lost-on-resubscribe") {
+				ch.joined, ch.heard = false, nil
+			}
+			if ch.refs > 0 {
+				held = append(held, ch)
+			}
+			ch.mu.Unlock()
+		}
+		c.barrier.add(held...)
+		c.checkFeeds(held)
+	})
 }
+
+// resyncAfter gathers the reasons to ask all nodes.
+const resyncAfter = 100 * time.Millisecond
 
 // Notice takes what the bus tells. It does not wait.
 func (c *Cluster) Notice(n bus.Notice) {
@@ -257,11 +284,13 @@ func (c *Cluster) Notice(n bus.Notice) {
 		c.cfg.Logger.Info("bus connected")
 		c.spawn(func() {
 			c.sendBeat()
-			c.resync()
+			c.reportAll()
 		})
+		c.resync()
 	case bus.Dropped:
 		c.Metrics.Dropped.Add(1)
 		c.cfg.Logger.Warn("the bus dropped messages for this node", "error", n.Err)
-		c.spawn(c.resync)
+		c.spawn(c.reportAll)
+		c.resync()
 	}
 }

@@ -8,22 +8,44 @@ import (
 
 // ledger is what the owner of a limited room knows.
 type ledger struct {
-	opened bool           // all nodes have been asked
-	nodes  map[uint64]int // members, by node
+	opened bool               // all nodes have been asked
+	nodes  map[uint64]account // by node
+}
+
+// account is what a node has said of its members last.
+type account struct {
+	count  int
+	number uint64
 }
 
 func (l *ledger) total() int {
 	n := 0
-	for _, count := range l.nodes {
-		n += count
+	for _, a := range l.nodes {
+		n += a.count
 	}
 	return n
+}
+
+// note takes what a node says; false where it has said something since.
+func (l *ledger) note(boot uint64, count int, number uint64) bool {
+	if number <= l.nodes[boot].number {
+		return false
+	}
+	l.nodes[boot] = account{count, number}
+	return true
+}
+
+// add counts members of a node more.
+func (l *ledger) add(boot uint64, n int) {
+	a := l.nodes[boot]
+	a.count += n
+	l.nodes[boot] = a
 }
 
 // answerAdmit decides, as the owner.
 func (c *Cluster) answerAdmit(ctx context.Context, from uint64, question []byte) ([]byte, error) {
 	r := reader{b: question}
-	room, limit, count := r.string(), int(r.uint()), int(r.uint())
+	room, limit, count, number := r.string(), int(r.uint()), int(r.uint()), r.uint()
 	if r.bad {
 		return nil, errMalformed
 	}
@@ -37,14 +59,16 @@ func (c *Cluster) answerAdmit(ctx context.Context, from uint64, question []byte)
 	if l == nil || !l.opened || !c.mayDecide(c.cfg.Now()) {
 		return nil, errNotYet
 	}
-	l.nodes[from] = count // it asks one question at a time
+	if !l.note(from, count, number) {
+		return nil, errNotYet // it waits for this answer no more
+	}
 	if fault.On("limit-off-by-one") {
 		limit++
 	}
 	if l.total() >= limit {
 		return nil, errRoomFull
 	}
-	l.nodes[from]++
+	l.add(from, 1)
 	return nil, nil
 }
 
@@ -52,7 +76,7 @@ func (c *Cluster) answerAdmit(ctx context.Context, from uint64, question []byte)
 // seat any more, as the owner.
 func (c *Cluster) answerConfirm(ctx context.Context, from uint64, question []byte) ([]byte, error) {
 	r := reader{b: question}
-	room, limit, count := r.string(), int(r.uint()), int(r.uint())
+	room, limit, count, number := r.string(), int(r.uint()), int(r.uint()), r.uint()
 	if r.bad {
 		return nil, errMalformed
 	}
@@ -66,9 +90,11 @@ func (c *Cluster) answerConfirm(ctx context.Context, from uint64, question []byt
 	if l == nil || !l.opened || !c.mayDecide(c.cfg.Now()) {
 		return nil, errNotYet
 	}
-	l.nodes[from] = count
+	if !l.note(from, count, number) {
+		return nil, errNotYet
+	}
 	leave := min(max(l.total()-limit, 0), count)
-	l.nodes[from] -= leave
+	l.add(from, -leave)
 	var w writer
 	w.uint(uint64(leave))
 	return w, nil
@@ -76,24 +102,27 @@ func (c *Cluster) answerConfirm(ctx context.Context, from uint64, question []byt
 
 // openLedger makes this node able to decide about a room, if it owns it.
 func (c *Cluster) openLedger(ctx context.Context, room string) error {
-	if !c.mayOpen(KeyOf(room)) {
-		return errNotYet
-	}
 	s := &c.slots
 	s.mu.Lock()
 	l := s.ledger[room]
-	if l == nil {
-		l = &ledger{nodes: make(map[uint64]int)}
+	opened := l != nil && l.opened
+	s.mu.Unlock()
+	if opened && c.ownerOf(KeyOf(room)) == c.boot {
+		return nil
+	}
+	if !c.mayOpen(KeyOf(room)) {
+		return errNotYet
+	}
+	s.mu.Lock()
+	if l = s.ledger[room]; l == nil {
+		l = &ledger{nodes: make(map[uint64]account)}
 		s.ledger[room] = l
 	}
 	if x := s.held[room]; !l.opened && x != nil {
-		l.nodes[c.boot] = x.count
+		s.number++
+		l.note(c.boot, x.count, s.number)
 	}
-	opened := l.opened
 	s.mu.Unlock()
-	if opened {
-		return nil
-	}
 	var w writer
 	w.string(room)
 	missing := c.AskAll(ctx, "held", w, func(n NodeInfo, answer []byte) {
@@ -101,7 +130,7 @@ func (c *Cluster) openLedger(ctx context.Context, room string) error {
 		r := reader{b: answer}
 		s.mu.Lock()
 		if !l.opened { // by another question, whose answers count
-			l.nodes[n.Boot] = int(r.uint())
+			l.note(n.Boot, int(r.uint()), r.uint())
 		}
 		s.mu.Unlock()
 	})
@@ -109,8 +138,11 @@ func (c *Cluster) openLedger(ctx context.Context, room string) error {
 		return errNotYet
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.ownerOf(KeyOf(room)) != c.boot {
+		return errNotYet // not any more
+	}
 	l.opened = true
-	s.mu.Unlock()
 	return nil
 }
 
@@ -129,36 +161,35 @@ func (c *Cluster) answerHeld(_ context.Context, _ uint64, question []byte) ([]by
 	room := r.string()
 	c.slots.mu.Lock()
 	defer c.slots.mu.Unlock()
-	var w writer
+	count := 0
 	if s := c.slots.held[room]; s != nil {
-		w.uint(uint64(s.count))
-	} else {
-		w.uint(0)
+		count = s.count
 	}
+	c.slots.number++
+	var w writer
+	w.uint(uint64(count))
+	w.uint(c.slots.number)
 	return w, r.err()
 }
 
 // answerRelease takes a report.
 func (c *Cluster) answerRelease(_ context.Context, from uint64, question []byte) ([]byte, error) {
 	r := reader{b: question}
-	room, count := r.string(), int(r.uint())
+	room, count, number := r.string(), int(r.uint()), r.uint()
 	if !r.bad {
-		c.slots.reported(from, room, count)
+		c.slots.reported(from, room, count, number)
 	}
 	return nil, r.err()
 }
 
-func (s *slots) reported(boot uint64, room string, count int) {
+func (s *slots) reported(boot uint64, room string, count int, number uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.ledger[room]
 	if l == nil {
 		return
 	}
-	l.nodes[boot] = count
-	if l.total() == 0 && l.opened {
-		delete(s.ledger, room)
-	}
+	l.note(boot, count, number)
 }
 
 // drop forgets what this node knows as an owner.

@@ -146,22 +146,41 @@ func (c *Cluster) ownerOf(k Key) uint64 {
 
 // enter waits until this node knows the others, and has what they have defined.
 func (c *Cluster) enter(ctx context.Context) {
+	for {
+		probe, cancel := context.WithTimeout(ctx, probeWithin)
+		err := c.bus.Probe(probe)
+		cancel()
+		if err == nil {
+			break
+		}
+		if pause(ctx, probeWithin) != nil || c.ctx.Err() != nil {
+			return
+		}
+	}
 	c.sendBeat()
-	wait, cancel := context.WithTimeout(ctx, heartbeatEvery)
-	defer cancel()
 	// Nodes that are there answer a heartbeat of a new one at once.
-	t := time.NewTimer(discoverWithin)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-wait.Done():
-	case <-c.ctx.Done():
+	if pause(ctx, discoverWithin) != nil {
 		return
 	}
-	c.catchUp(wait)
+	for !c.catchUp(ctx) {
+		if pause(ctx, discoverWithin) != nil {
+			return
+		}
+	}
 	c.nodes.entered.Store(true)
 	c.sendBeat()
 	c.viewChanged()
+	c.resync()
+}
+
+// awaitEntry waits a moment for this node to know the others: before, nobody
+// could be asked.
+func (c *Cluster) awaitEntry() {
+	for range int(2 * time.Second / discoverWithin) {
+		if _, degraded := c.Degraded(); degraded || c.nodes.entered.Load() || pause(c.ctx, discoverWithin/4) != nil {
+			return
+		}
+	}
 }
 
 // discoverWithin is how long a new node listens before it decides who is there.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -25,8 +26,9 @@ type ownLog struct {
 // ownedLog is the log of one subject.
 type ownedLog struct {
 	mu      sync.Mutex // guards all below
-	ready   bool       // all nodes have been asked for it
-	given   bool       // another node has taken it over
+	ready   bool       // it is this node's: all nodes have been asked for it
+	taken   bool       // its new owner has it
+	used    time.Time  // when it was last asked for
 	epoch   string
 	offset  uint64 // of the last entry
 	entries []stored
@@ -94,14 +96,14 @@ func (l *ownLog) Append(ctx context.Context, subject, id string, payload []byte,
 				r := reader{b: answer}
 				return bus.Place{Epoch: r.string(), Offset: r.uint(), Prev: r.uint()}, r.err()
 			}
-			if err == errNoAnswer {
+			if errors.Is(err, errNoAnswer) && err != errAway && err != errNotYet {
 				asked = at
 			}
 		}
 		switch {
 		case err == errAway && asked == 0:
 			return bus.Place{}, fmt.Errorf("append: %w", bus.ErrRefused)
-		case err != errNoAnswer && err != errAway && err != errNotYet:
+		case asked == 0 && err != errAway && err != errNotYet:
 			return bus.Place{}, err
 		}
 		if pause(ctx, askAgainAfter) != nil {

@@ -7,6 +7,9 @@ import (
 	"github.com/chenxilol/gohub/pkg/bus"
 )
 
+// maxGivenIDs bounds the ids that go with a log.
+const maxGivenIDs = 1024
+
 // handOver has the new owners take over the logs that are not this node's any
 // more, while it is here to give them.
 func (l *ownLog) handOver(ctx context.Context) {
@@ -18,21 +21,52 @@ func (l *ownLog) handOver(ctx context.Context) {
 	l.mu.Unlock()
 	for _, subject := range subjects {
 		at := l.c.ownerOf(subjectKey(subject))
-		if at == 0 || at == l.c.boot {
+		if at == 0 || at == l.c.boot || !l.mine(subject) {
 			continue
 		}
-		var w writer
-		w.string(subject)
-		asked, cancel := context.WithTimeout(ctx, answerWithin)
-		_, err := l.c.Ask(asked, at, "log.tail", w)
-		cancel()
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			l.c.cfg.Logger.Debug("history not handed over", "error", err)
+		for range handOverTries {
+			if l.giveTo(ctx, at, subject) == nil || ctx.Err() != nil {
+				break
+			}
 		}
 	}
+}
+
+// handOverTries is how often a new owner is asked to take a log over.
+const handOverTries = 3
+
+// giveTo has a node ask for a log, which it then owns.
+func (l *ownLog) giveTo(ctx context.Context, at uint64, subject string) error {
+	var w writer
+	w.string(subject)
+	asked, cancel := context.WithTimeout(ctx, 2*answerWithin)
+	defer cancel()
+	if _, err := l.c.Ask(asked, at, "log.tail", w); err != nil {
+		l.c.cfg.Logger.Debug("history not handed over", "error", err)
+		return err
+	}
+	l.mu.Lock()
+	x := l.logs[subject]
+	l.mu.Unlock()
+	if x != nil {
+		x.mu.Lock()
+		x.taken = !x.ready
+		x.mu.Unlock()
+	}
+	return nil
+}
+
+// mine tells whether a log has not been given up yet.
+func (l *ownLog) mine(subject string) bool {
+	l.mu.Lock()
+	x := l.logs[subject]
+	l.mu.Unlock()
+	if x == nil {
+		return false
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.offset > 0 && !x.taken
 }
 
 // takeOver asks every node for the log of a subject, which gives it up.
@@ -57,7 +91,7 @@ func (l *ownLog) takeOver(ctx context.Context, x *ownedLog, subject string) (fou
 			e := bus.Entry{Place: bus.Place{Epoch: y.epoch, Offset: offset, Prev: prev}, Payload: r.bytes()}
 			y.entries = append(y.entries, stored{e, at})
 		}
-		if !r.bad && (holder == 0 || y.offset > x.offset) {
+		if !r.bad && y.newer(x) {
 			holder = n.Boot
 			x.epoch, x.offset, x.ids, x.order, x.entries = y.epoch, y.offset, y.ids, y.order, y.entries
 		}
@@ -68,8 +102,29 @@ func (l *ownLog) takeOver(ctx context.Context, x *ownedLog, subject string) (fou
 	return holder != 0, nil
 }
 
+// newer tells which of two logs of a subject goes on: the longer one of an epoch,
+// else that which was appended to last.
+func (y *ownedLog) newer(x *ownedLog) bool {
+	switch {
+	case x.epoch == "":
+		return true
+	case x.epoch == y.epoch:
+		return y.offset > x.offset
+	default:
+		return y.last().After(x.last())
+	}
+}
+
+func (x *ownedLog) last() (at time.Time) {
+	if n := len(x.entries); n > 0 {
+		at = x.entries[n-1].at
+	}
+	return at
+}
+
 // answerTake gives up a log to its new owner, with the newest entries that go
-// into one answer.
+// into one answer. It is kept for a while, and given again: the answer may be
+// lost.
 func (l *ownLog) answerTake(_ context.Context, _ uint64, question []byte) ([]byte, error) {
 	r := reader{b: question}
 	subject := r.string()
@@ -87,15 +142,10 @@ func (l *ownLog) answerTake(_ context.Context, _ uint64, question []byte) ([]byt
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.ready {
+	if x.epoch == "" {
 		return nil, nil
 	}
-	x.given = true
-	l.mu.Lock()
-	if l.logs[subject] == x {
-		delete(l.logs, subject)
-	}
-	l.mu.Unlock()
+	x.ready, x.used = false, l.c.cfg.Now()
 	x.expire(l.c.cfg.Now())
 	return x.encode(), nil
 }
@@ -104,13 +154,14 @@ func (x *ownedLog) encode() []byte {
 	var w writer
 	w.string(x.epoch)
 	w.uint(x.offset)
-	w.uint(uint64(len(x.order)))
-	for _, u := range x.order {
+	ids := x.order[max(len(x.order)-maxGivenIDs, 0):]
+	w.uint(uint64(len(ids)))
+	for _, u := range ids {
 		w.string(u.id)
 		w.uint(x.ids[u.id])
 		w.uint(uint64(u.at.UnixMilli()))
 	}
-	first, size := len(x.entries), 0
+	first, size := len(x.entries), len(w)
 	for first > 0 && size+len(x.entries[first-1].Payload) < ownLogPage {
 		first--
 		size += len(x.entries[first].Payload) + 16

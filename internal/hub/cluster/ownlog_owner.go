@@ -12,7 +12,7 @@ import (
 
 // answerAppend appends, as the owner: the entry is there once the bus has taken
 // its copies.
-func (l *ownLog) answerAppend(ctx context.Context, _ uint64, question []byte) ([]byte, error) {
+func (l *ownLog) answerAppend(_ context.Context, _ uint64, question []byte) ([]byte, error) {
 	r := reader{b: question}
 	subject, id := r.string(), r.string()
 	keep := bus.Retention{Size: int(r.uint()), TTL: time.Duration(r.uint())}
@@ -20,7 +20,7 @@ func (l *ownLog) answerAppend(ctx context.Context, _ uint64, question []byte) ([
 	if r.bad {
 		return nil, errMalformed
 	}
-	x, err := l.open(ctx, subject)
+	x, err := l.open(subject)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (l *ownLog) append(x *ownedLog, subject, id string, payload []byte, keep bu
 	now := l.c.cfg.Now()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.given || !l.c.mayDecide(now) {
+	if !x.ready || !l.c.mayDecide(now) {
 		return bus.Place{}, errNotYet
 	}
 	x.keep = keep
@@ -53,12 +53,15 @@ func (l *ownLog) append(x *ownedLog, subject, id string, payload []byte, keep bu
 	w.uint(place.Offset)
 	w.uint(place.Prev)
 	w = append(w, payload...)
-	if err := l.c.bus.Publish(subject, w); err != nil {
-		if errors.Is(err, bus.ErrRefused) || errors.Is(err, bus.ErrClosed) {
-			return bus.Place{}, errNotYet
-		}
+	err := l.c.bus.Publish(subject, w)
+	switch {
+	case err == nil:
+	case errors.Is(err, bus.ErrRefused):
+		return bus.Place{}, errNotYet
+	case !errors.Is(err, bus.ErrUnknown):
 		return bus.Place{}, hub.NewError(hub.CodeServer, "publish the entry: %s", err)
 	}
+	// Where the outcome is unknown other nodes may have it: the place is taken.
 	x.offset++
 	own := append([]byte(nil), payload...)
 	x.entries = append(x.entries, stored{bus.Entry{Place: place, Payload: own}, now})
@@ -72,6 +75,9 @@ func (l *ownLog) append(x *ownedLog, subject, id string, payload []byte, keep bu
 		x.order = x.order[1:]
 	}
 	l.c.receiveEntry(place, own) // in order: under the log's lock
+	if err != nil {
+		return bus.Place{}, errNoAnswer // asked again with the same id it is there
+	}
 	return place, nil
 }
 
@@ -87,7 +93,7 @@ func (x *ownedLog) expire(now time.Time) {
 }
 
 // open returns the log of a subject that this node owns.
-func (l *ownLog) open(ctx context.Context, subject string) (*ownedLog, error) {
+func (l *ownLog) open(subject string) (*ownedLog, error) {
 	if l.c.ownerOf(subjectKey(subject)) != l.c.boot {
 		return nil, errNotYet
 	}
@@ -100,13 +106,14 @@ func (l *ownLog) open(ctx context.Context, subject string) (*ownedLog, error) {
 	l.mu.Unlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	switch {
-	case x.given:
-		return nil, errNotYet
-	case x.ready:
+	x.used = l.c.cfg.Now()
+	if x.ready {
 		return x, nil
 	}
-	found, err := l.takeOver(ctx, x, subject)
+	// Not by the caller's context, which may end while a node gives it up.
+	asked, cancel := context.WithTimeout(l.c.ctx, answerWithin)
+	defer cancel()
+	found, err := l.takeOver(asked, x, subject)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +124,7 @@ func (l *ownLog) open(ctx context.Context, subject string) (*ownedLog, error) {
 		b := newBoot()
 		x.epoch = hex.EncodeToString([]byte{byte(b >> 40), byte(b >> 32), byte(b >> 24), byte(b >> 16), byte(b >> 8), byte(b)})
 	}
-	x.ready = true
+	x.ready, x.taken = true, false
 	return x, nil
 }
 
@@ -133,13 +140,36 @@ func (l *ownLog) doubt() {
 	}
 }
 
-func (l *ownLog) answerRead(ctx context.Context, _ uint64, question []byte) ([]byte, error) {
+// sweep frees what has expired, and logs that other nodes have taken over.
+func (l *ownLog) sweep() {
+	now := l.c.cfg.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for subject, x := range l.logs {
+		if !x.mu.TryLock() {
+			continue // in use
+		}
+		x.expire(now)
+		idle := now.Sub(x.used)
+		mine := l.c.ownerOf(subjectKey(subject)) == l.c.boot
+		if idle > keepGiven && (!mine || len(x.entries) == 0 && x.keep.TTL > 0 && idle > x.keep.TTL) || idle > keepGiven && x.offset == 0 {
+			delete(l.logs, subject)
+		}
+		x.mu.Unlock()
+	}
+}
+
+// keepGiven is how long a log is kept that another node has taken over, or that
+// nobody has ever appended to.
+const keepGiven = 10 * time.Minute
+
+func (l *ownLog) answerRead(_ context.Context, _ uint64, question []byte) ([]byte, error) {
 	r := reader{b: question}
 	subject, after, limit := r.string(), r.uint(), int(r.uint())
 	if r.bad {
 		return nil, errMalformed
 	}
-	x, err := l.open(ctx, subject)
+	x, err := l.open(subject)
 	if err != nil {
 		return nil, err
 	}
@@ -165,9 +195,9 @@ func (l *ownLog) answerRead(ctx context.Context, _ uint64, question []byte) ([]b
 	return w, nil
 }
 
-func (l *ownLog) answerTail(ctx context.Context, _ uint64, question []byte) ([]byte, error) {
+func (l *ownLog) answerTail(_ context.Context, _ uint64, question []byte) ([]byte, error) {
 	r := reader{b: question}
-	x, err := l.open(ctx, r.string())
+	x, err := l.open(r.string())
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,9 @@ import (
 
 // read brings the feed from where it is to the end of the log, and on through
 // what has arrived meanwhile. While it runs nothing else delivers.
-func (c *Cluster) read(ch *channel, cold bool) {
+func (c *Cluster) read(ch *channel, f *feed, cold bool) {
+	f.deliver.Lock()
+	defer f.deliver.Unlock()
 	ctx, cancel := context.WithTimeout(c.ctx, readWithin)
 	defer cancel()
 	var err error
@@ -35,12 +37,10 @@ func (c *Cluster) read(ch *channel, cold bool) {
 	}
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	f := ch.feed
 	f.state, f.waiting = feedCold, nil // the next copy or join reads again
 	if !cold {
 		f.state = feedLive // with the hole: the next copy finds it
 	}
-	close(f.loaded)
 }
 
 // nextWaiting takes the next entry of those that arrived while the log was
@@ -68,7 +68,6 @@ func (ch *channel) nextWaiting() (next *entry, done bool) {
 		}
 	}
 	f.waiting, f.state = nil, feedLive
-	close(f.loaded)
 	return nil, true
 }
 
@@ -78,11 +77,11 @@ func (c *Cluster) load(ctx context.Context, ch *channel) error {
 	if err != nil {
 		return err
 	}
-	c.cfg.Host.History(ch.room, entries, tail)
+	c.cfg.Host.History(ch.room, plainEntries(entries), tail)
 	ch.mu.Lock()
 	f := ch.feed
 	missed := f.missed
-	f.tail, f.at, f.missed = tail, c.cfg.Now(), time.Time{}
+	f.tail, f.at, f.missed = tail, newest(entries, c.cfg.Now()), time.Time{}
 	ch.mu.Unlock()
 	if !missed.IsZero() {
 		c.tellGap(ch.room, Gap{Reason: ReasonHistory, Since: missed, To: bus.Place{Epoch: tail.Epoch, Offset: tail.Offset}})
@@ -109,15 +108,7 @@ func (c *Cluster) repair(ctx context.Context, ch *channel) error {
 		if entries, tail, err = c.readAll(ctx, ch.key.subject(), 0); err != nil {
 			return err
 		}
-		// The log has begun anew: nobody here has seen any of it.
-		start := bus.Tail{Epoch: tail.Epoch}
-		if len(entries) > 0 {
-			start.Offset = entries[0].Prev
-		}
-		c.cfg.Host.History(ch.room, nil, start)
-		c.tellGap(ch.room, Gap{Reason: ReasonHistory, Since: at,
-			From: bus.Place{Epoch: had.Epoch, Offset: had.Offset}, To: bus.Place{Epoch: start.Epoch, Offset: start.Offset}})
-		had = start
+		had, entries = c.switchEpoch(ch, had, at, entries, tail)
 	case had.Offset > 0 && len(entries) > 0 && entries[0].Offset == had.Offset:
 		entries = entries[1:]
 	case had.Offset > 0 && tail.Offset > had.Offset:
@@ -131,21 +122,72 @@ func (c *Cluster) repair(ctx context.Context, ch *channel) error {
 				continue
 			}
 			e.Place = bus.Place{Epoch: tail.Epoch, Offset: e.Offset, Prev: prev}
-			c.cfg.Host.Entry(ch.room, e)
+			c.cfg.Host.Entry(ch.room, e.Entry)
 			prev = e.Offset
 		}
 		c.Metrics.Repaired.Add(uint64(len(entries)))
 	}
 	ch.mu.Lock()
-	ch.feed.tail, ch.feed.at = tail, begin
+	ch.feed.tail, ch.feed.at = tail, newest(entries, begin)
 	ch.mu.Unlock()
 	return nil
 }
 
+// switchEpoch goes on with a log that has begun anew, or with one that this node
+// had left for another while brokers were cut off from each other. What was
+// appended before the last entry that members here have had they may have had,
+// too, and are told that they may not; the rest is returned to be delivered
+// behind where the log stood then.
+func (c *Cluster) switchEpoch(ch *channel, had bus.Tail, at time.Time, entries []logEntry, tail bus.Tail) (bus.Tail, []logEntry) {
+	start := bus.Tail{Epoch: tail.Epoch}
+	if len(entries) > 0 {
+		start.Offset = entries[0].Prev
+	}
+	old := 0
+	for old < len(entries) && !entries[old].at.After(at) {
+		start.Offset = entries[old].Offset
+		old++
+	}
+	c.cfg.Host.History(ch.room, plainEntries(entries[:old]), start)
+	ch.mu.Lock()
+	since := at
+	if f := ch.feed; !f.left.IsZero() && f.left.Before(since) {
+		since = f.left
+	}
+	ch.feed.left = at
+	ch.mu.Unlock()
+	c.tellGap(ch.room, Gap{Reason: ReasonHistory, Since: since,
+		From: bus.Place{Epoch: had.Epoch, Offset: had.Offset}, To: bus.Place{Epoch: start.Epoch, Offset: start.Offset}})
+	return start, entries[old:]
+}
+
+// logEntry is an entry and when it was appended.
+type logEntry struct {
+	bus.Entry
+	at time.Time
+}
+
+func plainEntries(list []logEntry) []bus.Entry {
+	entries := make([]bus.Entry, len(list))
+	for i, e := range list {
+		entries[i] = e.Entry
+	}
+	return entries
+}
+
+// newest is when the last of some entries was appended; otherwise where there is
+// none.
+func newest(list []logEntry, otherwise time.Time) time.Time {
+	if len(list) == 0 {
+		return otherwise
+	}
+	return list[len(list)-1].at
+}
+
 // readAll reads the log behind an offset to its end. The payloads are those of
 // Append.
-func (c *Cluster) readAll(ctx context.Context, subject string, after uint64) ([]bus.Entry, bus.Tail, error) {
-	var all []bus.Entry
+func (c *Cluster) readAll(ctx context.Context, subject string, after uint64) ([]logEntry, bus.Tail, error) {
+	var all []logEntry
 	for {
 		page, tail, err := c.log.Read(ctx, subject, after, feedPage)
 		if err != nil {
@@ -155,13 +197,13 @@ func (c *Cluster) readAll(ctx context.Context, subject string, after uint64) ([]
 		for _, e := range page {
 			r := reader{b: e.Payload}
 			r.string() // the room's name
-			r.uint()   // when it was appended
+			at := time.UnixMilli(int64(r.uint()))
 			e.Payload, e.Epoch = r.rest(), tail.Epoch
 			if e.Prev == 0 && len(all) > 0 {
 				e.Prev = prev
 			}
 			prev = e.Offset
-			all = append(all, e)
+			all = append(all, logEntry{e, at})
 		}
 		if len(page) == 0 || prev >= tail.Offset {
 			return all, tail, nil
@@ -227,6 +269,9 @@ func (c *Cluster) tails() {
 			if _, degraded := c.Degraded(); !degraded {
 				c.checkFeeds(c.rooms.all())
 				c.sweepDefinitions(c.ctx)
+				if c.ownLog != nil {
+					c.ownLog.sweep()
+				}
 			}
 		}
 	}

@@ -10,6 +10,7 @@ type publisher struct {
 	next   uint64    // the number expected
 	behind uint64    // the number the node says it has come to, where that is next or more
 	at     time.Time // when the last message that came was published, by that node's clock
+	told   uint64    // up to which members have been told that messages may be lost
 	due    uint64    // what behind was half a second ago, where that was next or more
 }
 
@@ -32,11 +33,11 @@ func (ch *channel) arrived(boot, stream, seq uint64, at time.Time) (fresh bool, 
 	case stream < p.stream || stream == p.stream && seq < p.next:
 		return false, h
 	case stream > p.stream:
-		h = hole{seq != 1 || p.behind >= p.next, p.at}
+		h = hole{seq != 1 || p.behind >= p.next && p.behind > p.told, p.at}
 		*p = publisher{boot: boot, stream: stream, next: seq + 1, at: at}
 		return true, h
 	default:
-		h = hole{seq != p.next, p.at}
+		h = hole{seq > max(p.next, p.told+1), p.at}
 		p.next, p.at = seq+1, at
 		return true, h
 	}
@@ -88,13 +89,13 @@ func (p *publisher) named(stream, seq uint64) {
 func (ch *channel) overdue() (h hole, again bool) {
 	for i := range ch.heard {
 		p := &ch.heard[i]
-		if p.due >= p.next {
-			p.next = p.due + 1
+		if p.due >= p.next && p.due > p.told {
+			p.told = p.due // it may still come, late
 			if !h.found || p.at.Before(h.since) {
 				h = hole{true, p.at}
 			}
 		}
-		if p.due = 0; p.behind >= p.next {
+		if p.due = 0; p.behind >= p.next && p.behind > p.told {
 			p.due, again = p.behind, true
 		}
 	}
@@ -110,7 +111,7 @@ func (s *channels) publisherGone(c *Cluster, boot uint64, died bool) {
 		lost, since := false, ch.since
 		if p != nil {
 			since = p.at
-			lost = p.next > 1 && (died || p.behind >= p.next)
+			lost = p.next > 1 && (died || p.behind >= p.next && p.behind > p.told)
 			*p = ch.heard[len(ch.heard)-1]
 			ch.heard = ch.heard[:len(ch.heard)-1]
 		}

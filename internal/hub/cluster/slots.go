@@ -15,6 +15,7 @@ import (
 // that of the old one is over, and asks all nodes for their members first.
 type slots struct {
 	mu     sync.Mutex         // guards all below
+	number uint64             // of the last thing said about seats: a later one holds
 	held   map[string]*seats  // of this node, by room
 	ledger map[string]*ledger // of the rooms this node owns
 }
@@ -46,12 +47,8 @@ const askAgainAfter = 50 * time.Millisecond
 // ends. The seat is given back with Vacate. Errors: hub.CodeRoomFull,
 // hub.CodeTimeout where no owner decides.
 func (c *Cluster) Admit(ctx context.Context, room string, limit int) error {
-	return c.withOwner(ctx, room, func(ctx context.Context, at uint64, count int) error {
-		var w writer
-		w.string(room)
-		w.uint(uint64(limit))
-		w.uint(uint64(count))
-		if _, err := c.Ask(ctx, at, "admit", w); err != nil {
+	return c.withOwner(ctx, room, func(ctx context.Context, at uint64, count int, number uint64) error {
+		if _, err := c.Ask(ctx, at, "admit", seatsQuestion(room, limit, count, number)); err != nil {
 			return err
 		}
 		c.slots.mu.Lock()
@@ -61,9 +58,18 @@ func (c *Cluster) Admit(ctx context.Context, room string, limit int) error {
 	})
 }
 
+func seatsQuestion(room string, limit, count int, number uint64) []byte {
+	var w writer
+	w.string(room)
+	w.uint(uint64(limit))
+	w.uint(uint64(count))
+	w.uint(number)
+	return w
+}
+
 // withOwner asks the owner of a room about its seats, one question of this node
 // at a time, until it decides or ctx ends.
-func (c *Cluster) withOwner(ctx context.Context, room string, ask func(ctx context.Context, at uint64, count int) error) error {
+func (c *Cluster) withOwner(ctx context.Context, room string, ask func(ctx context.Context, at uint64, count int, number uint64) error) error {
 	s := c.slots.use(room)
 	defer func() {
 		c.slots.mu.Lock()
@@ -81,11 +87,17 @@ func (c *Cluster) withOwner(ctx context.Context, room string, ask func(ctx conte
 		err := errNotYet
 		if at := c.ownerOf(KeyOf(room)); at != 0 {
 			c.slots.mu.Lock()
-			count := s.count
+			c.slots.number++
+			count, number := s.count, c.slots.number
 			c.slots.mu.Unlock()
 			bounded, cancel := context.WithTimeout(ctx, answerWithin)
-			err = ask(bounded, at, count)
+			err = ask(bounded, at, count, number)
 			cancel()
+			if err != nil {
+				c.slots.mu.Lock()
+				s.dirty = true // the owner may have counted a seat that nobody has
+				c.slots.mu.Unlock()
+			}
 		}
 		if err == nil || errors.Is(err, errRoomFull) {
 			return err
@@ -111,12 +123,8 @@ func (c *Cluster) Vacate(room string) {
 // others may have taken while this node was cut off. It returns how many have to
 // leave; it waits for an owner until ctx ends.
 func (c *Cluster) Confirm(ctx context.Context, room string, limit int) (leave int, err error) {
-	err = c.withOwner(ctx, room, func(ctx context.Context, at uint64, count int) error {
-		var w writer
-		w.string(room)
-		w.uint(uint64(limit))
-		w.uint(uint64(count))
-		answer, err := c.Ask(ctx, at, "confirm", w)
+	err = c.withOwner(ctx, room, func(ctx context.Context, at uint64, count int, number uint64) error {
+		answer, err := c.Ask(ctx, at, "confirm", seatsQuestion(room, limit, count, number))
 		if err != nil {
 			return err
 		}
@@ -155,7 +163,8 @@ func (c *Cluster) report(room string) {
 		c.slots.mu.Unlock()
 		return
 	}
-	dirty, count := s.dirty, s.count
+	c.slots.number++
+	dirty, count, number := s.dirty, s.count, c.slots.number
 	s.dirty = false
 	if count == 0 && s.users == 0 {
 		delete(c.slots.held, room)
@@ -166,12 +175,13 @@ func (c *Cluster) report(room string) {
 	}
 	at := c.ownerOf(KeyOf(room))
 	if at == c.boot {
-		c.slots.reported(c.boot, room, count)
+		c.slots.reported(c.boot, room, count, number)
 		return
 	}
 	var w writer
 	w.string(room)
 	w.uint(uint64(count))
+	w.uint(number)
 	if at == 0 || c.TellNode(at, "release", w) != nil {
 		c.slots.mu.Lock()
 		c.slots.seats(room).dirty = true // told with the next heartbeat

@@ -70,14 +70,18 @@ func (c *Cluster) pull(ctx context.Context, from uint64) bool {
 	}
 }
 
-// catchUp takes over what some node knows that has been here longer.
-func (c *Cluster) catchUp(ctx context.Context) {
+// catchUp takes over what some node knows that has been here longer. It is not
+// done where there is such a node and none has answered.
+func (c *Cluster) catchUp(ctx context.Context) (done bool) {
 	live, _ := c.nodes.others()
+	ready := false
 	for _, n := range live {
+		ready = ready || n.Ready
 		if n.Ready && c.pull(ctx, n.Boot) {
-			return
+			return true
 		}
 	}
+	return !ready
 }
 
 // definitionBytes bounds the definitions in one answer.

@@ -95,6 +95,23 @@ func (r *Room) Broadcast(m *Message) (ok bool) {
 	return true
 }
 
+// Offer is Broadcast that does not wait: full tells that the room has too much to
+// deliver, and m was not taken.
+func (r *Room) Offer(m *Message) (full bool) {
+	r.mu.Lock()
+	if r.deleted || r.bytes > maxPending {
+		full = !r.deleted
+		r.mu.Unlock()
+		return full
+	}
+	inline := r.enqueue(m, true)
+	r.mu.Unlock()
+	if inline {
+		r.run(inlinePasses)
+	}
+	return false
+}
+
 // waitForSpace waits while too much is pending; false where the room is gone.
 func (r *Room) waitForSpace() bool {
 	for r.bytes > maxPending && !r.deleted {
