@@ -6,6 +6,8 @@ SHELL := /bin/bash
 GO      ?= go
 TOOL    := $(GO) tool -modfile=hack/tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# Of the images.
+PLATFORMS ?= linux/amd64,linux/arm64
 
 .DEFAULT_GOAL := help
 
@@ -25,6 +27,40 @@ run-cluster: ## Start three hubs that are one, on ports 8081 to 8083 (ARGS="9001
 .PHONY: build
 build: ## Build the hub into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/hub
+
+.PHONY: image
+image: ## Write images of the programs to dist/, without Docker (PLATFORMS=linux/amd64)
+	$(GO) run ./hack/image -version $(VERSION) -platforms $(PLATFORMS)
+
+## Kubernetes
+
+.PHONY: cluster-up
+cluster-up: ## Start a real Kubernetes of two nodes on this machine, without Docker, with these images
+	$(GO) build -o bin/ ./hack/cluster
+	$(GO) run ./hack/image -version $(VERSION) -platforms linux/$$($(GO) env GOARCH)
+	bin/cluster up dist/gohub-*-$(VERSION).tar
+	@echo "images have the tag $(subst +,-,$(VERSION)); bin/cluster exec kubectl ... talks to it"
+
+.PHONY: cluster-down
+cluster-down: ## End it, and leave nothing
+	$(GO) build -o bin/ ./hack/cluster
+	bin/cluster down
+
+.PHONY: e2e
+e2e: ## Test on such a cluster, and end it (ARGS="-test.run=Smoke", E2E_KEEP=1)
+	hack/e2e.sh $(ARGS)
+
+.PHONY: envtest
+envtest: ## Build the API server that tests of the operator run on, and print its folder
+	@$(GO) run ./hack/cluster assets
+
+.PHONY: kind-up
+kind-up: ## Start a cluster in Docker with these images, the chart and a sample
+	hack/kind/up.sh
+
+.PHONY: kind-down
+kind-down: ## Remove it
+	hack/kind/down.sh
 
 ## Check
 
