@@ -74,8 +74,8 @@ conformance: ## Replay the RFC 6455 cases on both engines
 	$(GO) test -count=1 -v ./test/conformance -engine=goroutine | grep -v '^ *[-=]'
 
 .PHONY: chaos
-chaos: ## Break clusters on every bus, 200 times, and check what their clients saw (hours; SEEDS=200)
-	$(GO) test -count=1 -timeout=0 ./test/chaos -run 'TestChaos$$' -chaos.seeds=$(or $(SEEDS),200)
+chaos: ## Break clusters on every bus, 200 times, and check what their clients saw (an hour; SEEDS=200 DURATION=20s)
+	$(GO) test -count=1 -timeout=0 ./test/chaos -run 'TestChaos$$' -chaos.seeds=$(or $(SEEDS),200) $(if $(DURATION),-chaos.duration=$(DURATION))
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for FUZZTIME each (10s, or a number of inputs: 20000x)

@@ -10,6 +10,7 @@ import (
 	"github.com/chenxilol/gohub/internal/hub/room"
 	"github.com/chenxilol/gohub/internal/hub/wire"
 	"github.com/chenxilol/gohub/pkg/bus"
+	"github.com/chenxilol/gohub/pkg/hub"
 )
 
 // host is the hub as the cluster sees it.
@@ -164,6 +165,17 @@ func (x host) Define(d cluster.Definition) {
 
 // Undefine deletes a room.
 func (x host) Undefine(id string) { x.h.dropRoom(id) }
+
+// Overdue ends the connections whose tokens have expired while this node was
+// asleep: their timers may come later than messages.
+func (x host) Overdue() {
+	now := x.h.now()
+	for _, s := range x.h.clients.all() {
+		if c := s.Claims(); c != nil && !c.ExpiresAt.IsZero() && now.After(c.ExpiresAt.Add(x.h.cfg.TokenLeeway)) {
+			s.Close(hub.CloseTokenExpired, "token expired")
+		}
+	}
+}
 
 // NodeGone tells the members of rooms whose other members were on a node that is
 // gone.

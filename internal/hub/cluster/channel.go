@@ -217,6 +217,7 @@ func (c *Cluster) receiveRoom(m bus.Message) {
 		}
 		fresh, h := ch.arrived(from, stream, seq, at)
 		ch.mu.Unlock()
+		c.checkAge(at)
 		if h.found {
 			c.tellGap(msg.Room, Gap{Reason: ReasonLost, Since: h.since})
 		}
@@ -228,6 +229,21 @@ func (c *Cluster) receiveRoom(m bus.Message) {
 		if !r.bad {
 			c.receiveEntry(place, r.rest())
 		}
+	}
+}
+
+// oldAfter is the age from which a message shows that somebody was asleep.
+const oldAfter = 2 * time.Second
+
+// checkAge has the host end what is overdue, where a message is old.
+func (c *Cluster) checkAge(at time.Time) {
+	now := c.cfg.Now()
+	if now.Sub(at) < oldAfter {
+		return
+	}
+	last := c.overdue.Load()
+	if now.UnixMilli()-last > 500 && c.overdue.CompareAndSwap(last, now.UnixMilli()) {
+		c.cfg.Host.Overdue()
 	}
 }
 

@@ -47,6 +47,9 @@ type Host interface {
 	// Lapsed tells that this node was away for longer than others wait: what its
 	// clients hold here may have been taken elsewhere.
 	Lapsed()
+	// Overdue tells that messages come that were sent a while ago: this node, or
+	// the bus, was asleep. What should have ended meanwhile has to, first.
+	Overdue()
 	// NodeGone tells that a node is dead, or has left.
 	NodeGone(boot uint64)
 	// Load is what the node tells others of itself.
@@ -144,6 +147,7 @@ type Cluster struct {
 	Metrics Metrics
 
 	beat      atomic.Uint64
+	overdue   atomic.Int64    // when the host was told of old messages last, in Unix milliseconds
 	gone      atomic.Bool     // the others have been told that this node leaves
 	resyncing atomic.Bool     // resync is about to look around
 	rate      rate            // of messages from this node's clients

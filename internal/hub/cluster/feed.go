@@ -159,6 +159,7 @@ func (c *Cluster) receiveEntry(place bus.Place, payload []byte) {
 	if r.bad {
 		return
 	}
+	c.checkAge(at)
 	ch := c.rooms.find(room)
 	if ch == nil {
 		return

@@ -159,7 +159,7 @@ func (c *Cluster) joinRound(round []*channel) {
 		ch.joined = ch.joined || reached && ch.sub != nil
 		// Whoever joined without the others' answers may have missed what they
 		// have published since.
-		missed := ch.unsure && ch.joined && used[i] && ch.refs > 0
+		missed := ch.unsure && ch.joined && (used[i] || len(missing) > 0) && ch.refs > 0
 		since := ch.since
 		ch.unsure = !ch.joined && ch.refs > 0 && !fault.On("lost-on-resubscribe")
 		j := ch.joining

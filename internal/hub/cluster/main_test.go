@@ -96,6 +96,8 @@ func (h *host) Undefine(room string) {
 	h.deleted = append(h.deleted, room)
 }
 
+func (h *host) Overdue() {}
+
 func (h *host) Lapsed() {}
 
 func (h *host) NodeGone(uint64) {}

@@ -27,6 +27,7 @@ type ownLog struct {
 type ownedLog struct {
 	mu      sync.Mutex // guards all below
 	ready   bool       // it is this node's: all nodes have been asked for it
+	given   bool       // another node may go on with it
 	taken   bool       // its new owner has it
 	used    time.Time  // when it was last asked for
 	epoch   string

@@ -106,7 +106,7 @@ func (l *ownLog) takeOver(ctx context.Context, x *ownedLog, subject string) (fou
 // else that which was appended to last.
 func (y *ownedLog) newer(x *ownedLog) bool {
 	switch {
-	case x.epoch == "":
+	case x.epoch == "" || x.given:
 		return true
 	case x.epoch == y.epoch:
 		return y.offset > x.offset
@@ -145,7 +145,7 @@ func (l *ownLog) answerTake(_ context.Context, _ uint64, question []byte) ([]byt
 	if x.epoch == "" {
 		return nil, nil
 	}
-	x.ready, x.used = false, l.c.cfg.Now()
+	x.ready, x.given, x.used = false, true, l.c.cfg.Now()
 	x.expire(l.c.cfg.Now())
 	return x.encode(), nil
 }

@@ -120,11 +120,14 @@ func (l *ownLog) open(subject string) (*ownedLog, error) {
 	if !found && !l.c.mayOpen(subjectKey(subject)) {
 		return nil, errNotYet
 	}
-	if !found && x.epoch == "" {
+	if !found && (x.epoch == "" || x.given) {
+		// Offsets of a log that another node may have gone on with, and taken
+		// with it, must not be used again.
+		x.offset, x.entries, x.ids, x.order = 0, nil, make(map[string]uint64), nil
 		b := newBoot()
 		x.epoch = hex.EncodeToString([]byte{byte(b >> 40), byte(b >> 32), byte(b >> 24), byte(b >> 16), byte(b >> 8), byte(b)})
 	}
-	x.ready, x.taken = true, false
+	x.ready, x.given, x.taken = true, false, false
 	return x, nil
 }
 

@@ -161,25 +161,22 @@ func (c *checker) timelinesOf() []*timeline {
 }
 
 // heardUntil is when the newest message was published that a session heard: one
-// that had stopped reading, and that the hub has closed, reads of its end only
-// behind all that was sent before, and the hub may have ended it long ago. It is
-// the end of the run for others.
+// that had stopped reading may not have come further, and reads of its end only
+// behind all that was sent before. It is the end of the run for others.
 func (c *checker) heardUntil(s *Session) time.Duration {
-	stalled, closed := false, false
+	stalled := false
 	var newest time.Duration
 	for _, e := range s.Events {
 		switch e.Kind {
 		case Stalled:
 			stalled = true
-		case Closed:
-			closed = true
 		case Received:
 			if p := c.published[e.ID]; p != nil {
 				newest = max(newest, p.Begin)
 			}
 		}
 	}
-	if !stalled || !closed {
+	if !stalled {
 		return c.h.End
 	}
 	return newest
