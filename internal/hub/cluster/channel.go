@@ -233,7 +233,7 @@ func (c *Cluster) receiveRoom(m bus.Message) {
 }
 
 // oldAfter is the age from which a message shows that somebody was asleep.
-const oldAfter = 2 * time.Second
+const oldAfter = 500 * time.Millisecond
 
 // checkAge has the host end what is overdue, where a message is old.
 func (c *Cluster) checkAge(at time.Time) {

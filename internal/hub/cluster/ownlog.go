@@ -64,6 +64,7 @@ func (l *ownLog) handle() {
 	l.c.Handle("log.read", l.answerRead)
 	l.c.Handle("log.tail", l.answerTail)
 	l.c.Handle("log.take", l.answerTake)
+	l.c.HandleQuick("log.taken", l.answerTaken)
 }
 
 // subjectKey is the key that a room's subject was made of.

@@ -150,6 +150,31 @@ func (l *ownLog) answerTake(_ context.Context, _ uint64, question []byte) ([]byt
 	return x.encode(), nil
 }
 
+// answerTaken forgets a log that another node has taken over.
+func (l *ownLog) answerTaken(_ context.Context, _ uint64, text []byte) ([]byte, error) {
+	r := reader{b: text}
+	subject := r.string()
+	l.mu.Lock()
+	x := l.logs[subject]
+	l.mu.Unlock()
+	if x == nil || r.bad {
+		return nil, r.err()
+	}
+	l.c.spawn(func() { // the log may be in use for as long as a question takes
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if !x.given {
+			return
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.logs[subject] == x {
+			delete(l.logs, subject)
+		}
+	})
+	return nil, nil
+}
+
 func (x *ownedLog) encode() []byte {
 	var w writer
 	w.string(x.epoch)

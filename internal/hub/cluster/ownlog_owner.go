@@ -127,6 +127,14 @@ func (l *ownLog) open(subject string) (*ownedLog, error) {
 		b := newBoot()
 		x.epoch = hex.EncodeToString([]byte{byte(b >> 40), byte(b >> 32), byte(b >> 24), byte(b >> 16), byte(b >> 8), byte(b)})
 	}
+	if found {
+		// Copies elsewhere are old from now on, and must not be gone on with.
+		var w writer
+		w.string(subject)
+		if err := l.c.Tell("log.taken", w); err != nil {
+			l.c.cfg.Logger.Debug("history taken over, and not told", "error", err)
+		}
+	}
 	x.ready, x.given, x.taken = true, false, false
 	return x, nil
 }

@@ -2,6 +2,7 @@ package room
 
 import (
 	"errors"
+	"time"
 
 	"github.com/chenxilol/gohub/internal/hub/conn"
 )
@@ -96,6 +97,10 @@ func (p *pass) deliverTo(m *Member, first uint64) {
 	}
 }
 
+// gapMargin is how much earlier than a message came to this node it may have been
+// published on another.
+const gapMargin = 2 * time.Second
+
 // tooSlow deals with a member whose queue is full; prev is the position before
 // what it was to get.
 func (p *pass) tooSlow(m *Member, prev string) {
@@ -103,7 +108,11 @@ func (p *pass) tooSlow(m *Member, prev string) {
 		m.Conn.CloseLocked(conn.CodeTooSlow, "too slow: the send queue is full")
 		return
 	}
-	m.gap = &Gap{From: prev, Since: p.fan.Now()}
+	since := p.fan.start.Add(p.batch[0].stamp)
+	if m.Room.shared {
+		since = since.Add(-gapMargin)
+	}
+	m.gap = &Gap{From: prev, Since: since}
 }
 
 // begin sets where the gap begins, once: what is dropped first may be no part

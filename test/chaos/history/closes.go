@@ -90,7 +90,7 @@ func (c *checker) checkClose(s *Session, e Event, tokenEnd time.Duration, told *
 
 func (c *checker) checkSlot(s *Session, e Event, told *Event) {
 	switch {
-	case !s.V1, len(stallsOf(s, e.At)) > 0: // a slow reader reads of its slot late
+	case !s.V1, len(stallsOf(s, c.h.End)) > 0: // a slow reader reads of its slot late
 	case late(s, told): // it has read of its slot when that was near
 	case told == nil:
 		c.violate(DrainSlots, "%v: closed at %v without a notice", s, round(e.At))
