@@ -155,7 +155,8 @@ type Retention struct {
 // Bus implements it where its broker can keep a history: see [LogOf].
 type Log interface {
 	// Append adds payload to the log of subject and has every subscriber get a
-	// live copy, this node's included. It waits until the broker has promised
+	// live copy, this node's included; after a fault a copy may come again, with
+	// the same place. It waits until the broker has promised
 	// to keep it. id makes an append that is tried again count once: within two
 	// minutes of the first of the same id and subject it returns the place of
 	// that. keep is the retention of this subject, at most Options.History: a

@@ -138,10 +138,21 @@ func last[T any](items []T, n int) []T { return items[max(0, len(items)-n):] }
 func (n *node) noticed(t *testing.T, kind bus.NoticeKind, seen int, within time.Duration) {
 	t.Helper()
 	if !n.notices.wait(within, func(all []bus.Notice) bool {
-		return slices.ContainsFunc(all[seen:], func(o bus.Notice) bool { return o.Kind == kind })
+		return slices.ContainsFunc(all[seen:], func(o bus.Notice) bool { return o.Kind == kind }) ||
+			kind == bus.Disconnected && away(all) // it was away already, for another reason
 	}) {
 		t.Fatalf("%s: no notice %s within %v", n.name, kindName(kind), within)
 	}
+}
+
+// away tells whether a node's last word on its connection is that it is gone.
+func away(all []bus.Notice) bool {
+	for _, o := range slices.Backward(all) {
+		if o.Kind != bus.Dropped {
+			return o.Kind == bus.Disconnected
+		}
+	}
+	return false
 }
 
 func kindName(k bus.NoticeKind) string {
