@@ -217,7 +217,7 @@ func (h *Hub) append(ctx context.Context, id string, p publication) (sdk.Receipt
 	keep := bus.Retention{Size: rule.HistorySize, TTL: rule.HistoryTTL}
 	place, err := h.cluster.Append(ctx, id, h.entryID(p.key), e.encode(), keep)
 	switch {
-	case errors.Is(err, bus.ErrRefused) || errors.Is(err, bus.ErrClosed):
+	case errors.Is(err, bus.ErrRefused):
 		return sdk.Receipt{}, errRefused
 	case errors.Is(err, bus.ErrUnknown):
 		return sdk.Receipt{}, errUnknown

@@ -179,7 +179,7 @@ func (c *Cluster) Publish(m Message) (sent bool) {
 	w.strings(m.Exclude)
 	w = append(w, m.Frame...)
 	if err := c.bus.Publish(ch.key.subject(), w); err != nil {
-		if !errors.Is(err, bus.ErrRefused) && !errors.Is(err, bus.ErrClosed) {
+		if !errors.Is(err, bus.ErrRefused) {
 			c.cfg.Logger.Warn("message not published", "error", err)
 		}
 		c.Metrics.Withheld.Add(1)

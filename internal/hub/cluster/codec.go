@@ -22,6 +22,13 @@ func (w *writer) bool(b bool) {
 	}
 }
 
+// text is a message that is one string.
+func text(s string) []byte {
+	var w writer
+	w.string(s)
+	return w
+}
+
 func (w *writer) strings(list []string) {
 	w.uint(uint64(len(list)))
 	for _, s := range list {

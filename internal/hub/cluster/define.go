@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"time"
 
 	"github.com/chenxilol/gohub/pkg/hub"
 )
@@ -20,7 +19,7 @@ var (
 func (c *Cluster) Create(ctx context.Context, d Definition) error {
 	var w writer
 	w.definition(definition{Definition: d})
-	answer, err := c.askOwner(ctx, d.Room, "create", w)
+	answer, err := c.askOwner(ctx, KeyOf(d.Room), "create", w)
 	if err != nil {
 		return err
 	}
@@ -31,9 +30,7 @@ func (c *Cluster) Create(ctx context.Context, d Definition) error {
 // Delete deletes a room on every node. Errors: hub.CodeRoomNotFound where no
 // node has it; hub.CodeTimeout where its owner cannot be reached.
 func (c *Cluster) Delete(ctx context.Context, room string) error {
-	var w writer
-	w.string(room)
-	answer, err := c.askOwner(ctx, room, "delete", w)
+	answer, err := c.askOwner(ctx, KeyOf(room), "delete", text(room))
 	if err != nil {
 		return err
 	}
@@ -41,23 +38,17 @@ func (c *Cluster) Delete(ctx context.Context, room string) error {
 	return nil
 }
 
-// askOwner asks the owner of a room until it decides, or ctx ends.
-func (c *Cluster) askOwner(ctx context.Context, room, name string, question []byte) ([]byte, error) {
+// askOwner asks the owner of a key until it decides, or ctx ends.
+func (c *Cluster) askOwner(ctx context.Context, k Key, name string, question []byte) ([]byte, error) {
 	for {
-		at := c.ownerOf(KeyOf(room))
-		var answer []byte
 		err := errNotYet
-		if at != 0 {
-			answer, err = c.Ask(ctx, at, name, question)
+		if at := c.ownerOf(k); at != 0 {
+			var answer []byte
+			if answer, err = c.Ask(ctx, at, name, question); err != errNotYet {
+				return answer, err
+			}
 		}
-		if err == nil || err != errNotYet {
-			return answer, err
-		}
-		t := time.NewTimer(askAgainAfter)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if pause(ctx, askAgainAfter) != nil {
 			return nil, err
 		}
 	}

@@ -108,8 +108,8 @@ func (d *definitions) forgetDeleted(now time.Time) {
 	}
 }
 
-// version draws a version: the time, in an order that clocks which differ do
-// not break.
+// draw returns a version above all that this node has seen, so that clocks which
+// differ do not break the order.
 func (d *definitions) draw(now time.Time) uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -117,6 +117,7 @@ func (d *definitions) draw(now time.Time) uint64 {
 	return d.last
 }
 
+// version is the lowest of a millisecond.
 func version(t time.Time) uint64 { return uint64(t.UnixMilli()) << 16 }
 
 // get returns the definition of a room that is not deleted.

@@ -111,12 +111,8 @@ func (c *Cluster) compare(from uint64, r *reader) {
 		}
 		late := false
 		if ch.joined && ch.refs > 0 {
+			ch.expect(from, id, seq)
 			p := ch.publisher(from)
-			if p == nil {
-				ch.heard = append(ch.heard, publisher{boot: from, stream: id, next: 1, at: ch.since})
-				p = &ch.heard[len(ch.heard)-1]
-			}
-			p.named(id, seq)
 			late = p.behind >= p.next
 		}
 		ch.mu.Unlock()

@@ -77,7 +77,7 @@ func (c *Cluster) heard(from uint64, r *reader) {
 	// A node that was thought dead has streams that this one has not heard.
 	returned := !fresh && x.info.Silent || fresh && now.Sub(info.Started) > deadAfter
 	info.Rate = x.rate.of(info.Load.Messages, c.cfg.Now())
-	x.info, x.heard, x.defined = info, c.cfg.Now(), defined
+	x.info, x.heard = info, c.cfg.Now()
 	c.nodes.mu.Unlock()
 	c.viewChanged()
 	if fresh {

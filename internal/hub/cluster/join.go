@@ -143,9 +143,10 @@ func (c *Cluster) joinRound(round []*channel) {
 	defer cancel()
 	_, degraded := c.Degraded()
 	reached := !degraded && c.nodes.entered.Load() && c.bus.Probe(ctx) == nil
-	missing := c.unreached()
-	if reached {
-		missing = nil
+	var missing []string
+	if !reached {
+		missing = c.unreached()
+	} else {
 		var answers []answered
 		missing = c.AskAll(ctx, "join", w, func(n NodeInfo, data []byte) {
 			answers = append(answers, answered{n.Boot, data})

@@ -42,62 +42,55 @@ func (l *ledger) add(boot uint64, n int) {
 	l.nodes[boot] = a
 }
 
-// answerAdmit decides, as the owner.
+// answerAdmit gives a member of another node a seat, as the owner.
 func (c *Cluster) answerAdmit(ctx context.Context, from uint64, question []byte) ([]byte, error) {
-	r := reader{b: question}
-	room, limit, count, number := r.string(), int(r.uint()), int(r.uint()), r.uint()
-	if r.bad {
-		return nil, errMalformed
-	}
-	if err := c.openLedger(ctx, room); err != nil {
-		return nil, err
-	}
-	s := &c.slots
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := s.ledger[room]
-	if l == nil || !l.opened || !c.mayDecide(c.cfg.Now()) {
-		return nil, errNotYet
-	}
-	if !l.note(from, count, number) {
-		return nil, errNotYet // it waits for this answer no more
-	}
-	if fault.On("limit-off-by-one") {
-		limit++
-	}
-	if l.total() >= limit {
-		return nil, errRoomFull
-	}
-	l.add(from, 1)
-	return nil, nil
+	return nil, c.decide(ctx, from, question, func(l *ledger, limit, _ int) error {
+		if fault.On("limit-off-by-one") {
+			limit++
+		}
+		if l.total() >= limit {
+			return errRoomFull
+		}
+		l.add(from, 1)
+		return nil
+	})
 }
 
 // answerConfirm tells a node that was cut off how many of its members have no
 // seat any more, as the owner.
 func (c *Cluster) answerConfirm(ctx context.Context, from uint64, question []byte) ([]byte, error) {
+	var w writer
+	err := c.decide(ctx, from, question, func(l *ledger, limit, count int) error {
+		leave := min(max(l.total()-limit, 0), count)
+		l.add(from, -leave)
+		w.uint(uint64(leave))
+		return nil
+	})
+	return w, err
+}
+
+// decide has f decide about a node's question, see seatsQuestion, with what the
+// owner of the room knows. f is called under the lock of slots.
+func (c *Cluster) decide(ctx context.Context, from uint64, question []byte, f func(l *ledger, limit, count int) error) error {
 	r := reader{b: question}
 	room, limit, count, number := r.string(), int(r.uint()), int(r.uint()), r.uint()
 	if r.bad {
-		return nil, errMalformed
+		return errMalformed
 	}
 	if err := c.openLedger(ctx, room); err != nil {
-		return nil, err
+		return err
 	}
 	s := &c.slots
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.ledger[room]
 	if l == nil || !l.opened || !c.mayDecide(c.cfg.Now()) {
-		return nil, errNotYet
+		return errNotYet
 	}
 	if !l.note(from, count, number) {
-		return nil, errNotYet
+		return errNotYet // it waits for this answer no more
 	}
-	leave := min(max(l.total()-limit, 0), count)
-	l.add(from, -leave)
-	var w writer
-	w.uint(uint64(leave))
-	return w, nil
+	return f(l, limit, count)
 }
 
 // openLedger makes this node able to decide about a room, if it owns it.
@@ -123,9 +116,7 @@ func (c *Cluster) openLedger(ctx context.Context, room string) error {
 		l.note(c.boot, x.count, s.number)
 	}
 	s.mu.Unlock()
-	var w writer
-	w.string(room)
-	missing := c.AskAll(ctx, "held", w, func(n NodeInfo, answer []byte) {
+	missing := c.AskAll(ctx, "held", text(room), func(n NodeInfo, answer []byte) {
 		// At once: a report that comes behind the answer is newer.
 		r := reader{b: answer}
 		s.mu.Lock()

@@ -26,10 +26,9 @@ type NodeInfo struct {
 
 // node is what is known of another node.
 type node struct {
-	info    NodeInfo
-	heard   time.Time
-	rate    rate
-	defined digestOfDefinitions
+	info  NodeInfo
+	heard time.Time
+	rate  rate
 }
 
 // nodes are the other nodes.

@@ -117,24 +117,13 @@ func (l *ownLog) Append(ctx context.Context, subject, id string, payload []byte,
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // Read implements bus.Log.
 func (l *ownLog) Read(ctx context.Context, subject string, after uint64, limit int) ([]bus.Entry, bus.Tail, error) {
 	var w writer
 	w.string(subject)
 	w.uint(after)
 	w.uint(uint64(limit))
-	answer, err := l.askOwner(ctx, subject, "log.read", w)
+	answer, err := l.c.askOwner(ctx, subjectKey(subject), "log.read", w)
 	if err != nil {
 		return nil, bus.Tail{}, err
 	}
@@ -152,9 +141,7 @@ func (l *ownLog) Read(ctx context.Context, subject string, after uint64, limit i
 func (l *ownLog) Tails(ctx context.Context, subjects []string) ([]bus.Tail, error) {
 	tails := make([]bus.Tail, len(subjects))
 	for i, subject := range subjects {
-		var w writer
-		w.string(subject)
-		answer, err := l.askOwner(ctx, subject, "log.tail", w)
+		answer, err := l.c.askOwner(ctx, subjectKey(subject), "log.tail", text(subject))
 		if err != nil {
 			return nil, err
 		}
@@ -165,20 +152,4 @@ func (l *ownLog) Tails(ctx context.Context, subjects []string) ([]bus.Tail, erro
 		}
 	}
 	return tails, nil
-}
-
-func (l *ownLog) askOwner(ctx context.Context, subject, name string, question []byte) ([]byte, error) {
-	k := subjectKey(subject)
-	for {
-		err := errNotYet
-		if at := l.c.ownerOf(k); at != 0 {
-			var answer []byte
-			if answer, err = l.c.Ask(ctx, at, name, question); err == nil || err != errNotYet {
-				return answer, err
-			}
-		}
-		if pause(ctx, askAgainAfter) != nil {
-			return nil, err
-		}
-	}
 }

@@ -37,18 +37,13 @@ const handOverTries = 3
 
 // giveTo has a node ask for a log, which it then owns.
 func (l *ownLog) giveTo(ctx context.Context, at uint64, subject string) error {
-	var w writer
-	w.string(subject)
 	asked, cancel := context.WithTimeout(ctx, 2*answerWithin)
 	defer cancel()
-	if _, err := l.c.Ask(asked, at, "log.tail", w); err != nil {
+	if _, err := l.c.Ask(asked, at, "log.tail", text(subject)); err != nil {
 		l.c.cfg.Logger.Debug("history not handed over", "error", err)
 		return err
 	}
-	l.mu.Lock()
-	x := l.logs[subject]
-	l.mu.Unlock()
-	if x != nil {
+	if x := l.log(subject); x != nil {
 		x.mu.Lock()
 		x.taken = !x.ready
 		x.mu.Unlock()
@@ -56,11 +51,16 @@ func (l *ownLog) giveTo(ctx context.Context, at uint64, subject string) error {
 	return nil
 }
 
+// log returns the log of a subject, nil where this node has none.
+func (l *ownLog) log(subject string) *ownedLog {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.logs[subject]
+}
+
 // mine tells whether a log has not been given up yet.
 func (l *ownLog) mine(subject string) bool {
-	l.mu.Lock()
-	x := l.logs[subject]
-	l.mu.Unlock()
+	x := l.log(subject)
 	if x == nil {
 		return false
 	}
@@ -71,10 +71,7 @@ func (l *ownLog) mine(subject string) bool {
 
 // takeOver asks every node for the log of a subject, which gives it up.
 func (l *ownLog) takeOver(ctx context.Context, x *ownedLog, subject string) (found bool, err error) {
-	var w writer
-	w.string(subject)
-	var holder uint64
-	missing := l.c.AskAll(ctx, "log.take", w, func(n NodeInfo, answer []byte) {
+	missing := l.c.AskAll(ctx, "log.take", text(subject), func(_ NodeInfo, answer []byte) {
 		if len(answer) == 0 {
 			return
 		}
@@ -92,14 +89,14 @@ func (l *ownLog) takeOver(ctx context.Context, x *ownedLog, subject string) (fou
 			y.entries = append(y.entries, stored{e, at})
 		}
 		if !r.bad && y.newer(x) {
-			holder = n.Boot
+			found = true
 			x.epoch, x.offset, x.ids, x.order, x.entries = y.epoch, y.offset, y.ids, y.order, y.entries
 		}
 	})
-	if holder == 0 && len(missing) > 0 {
+	if !found && len(missing) > 0 {
 		return false, errNotYet
 	}
-	return holder != 0, nil
+	return found, nil
 }
 
 // newer tells which of two logs of a subject goes on: the longer one of an epoch,
@@ -131,9 +128,7 @@ func (l *ownLog) answerTake(_ context.Context, _ uint64, question []byte) ([]byt
 	if r.bad {
 		return nil, errMalformed
 	}
-	l.mu.Lock()
-	x := l.logs[subject]
-	l.mu.Unlock()
+	x := l.log(subject)
 	if x == nil {
 		return nil, nil
 	}
@@ -154,9 +149,7 @@ func (l *ownLog) answerTake(_ context.Context, _ uint64, question []byte) ([]byt
 func (l *ownLog) answerTaken(_ context.Context, _ uint64, text []byte) ([]byte, error) {
 	r := reader{b: text}
 	subject := r.string()
-	l.mu.Lock()
-	x := l.logs[subject]
-	l.mu.Unlock()
+	x := l.log(subject)
 	if x == nil || r.bad {
 		return nil, r.err()
 	}

@@ -129,9 +129,7 @@ func (l *ownLog) open(subject string) (*ownedLog, error) {
 	}
 	if found {
 		// Copies elsewhere are old from now on, and must not be gone on with.
-		var w writer
-		w.string(subject)
-		if err := l.c.Tell("log.taken", w); err != nil {
+		if err := l.c.Tell("log.taken", text(subject)); err != nil {
 			l.c.cfg.Logger.Debug("history taken over, and not told", "error", err)
 		}
 	}

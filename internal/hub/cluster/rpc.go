@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/chenxilol/gohub/pkg/bus"
 	"github.com/chenxilol/gohub/pkg/hub"
@@ -126,22 +127,20 @@ func (c *Cluster) AskEach(ctx context.Context, name string, question []byte, eac
 // Tell has every other node run the handler of name, and does not wait. It
 // fails where the bus took nothing.
 func (c *Cluster) Tell(name string, text []byte) error {
-	w := c.message(kindTell)
-	w.string(name)
-	w = append(w, text...)
-	if err := c.bus.Publish(everyone, w); err != nil {
-		return fmt.Errorf("tell the nodes %s: %w", name, err)
-	}
-	return nil
+	return c.tell(everyone, name, text)
 }
 
 // TellNode is Tell to one other node.
 func (c *Cluster) TellNode(node uint64, name string, text []byte) error {
+	return c.tell(nodeSubject(node), name, text)
+}
+
+func (c *Cluster) tell(subject, name string, text []byte) error {
 	w := c.message(kindTell)
 	w.string(name)
 	w = append(w, text...)
-	if err := c.bus.Publish(nodeSubject(node), w); err != nil {
-		return fmt.Errorf("tell a node %s: %w", name, err)
+	if err := c.bus.Publish(subject, w); err != nil {
+		return fmt.Errorf("tell %s: %w", name, err)
 	}
 	return nil
 }
@@ -164,7 +163,7 @@ func (c *Cluster) ask(subject string, nodes []uint64, name string, question []by
 	w = append(w, question...)
 	if err := c.bus.Publish(subject, w); err != nil {
 		c.calls.remove(k)
-		if errors.Is(err, bus.ErrRefused) || errors.Is(err, bus.ErrClosed) {
+		if errors.Is(err, bus.ErrRefused) {
 			return nil, errAway
 		}
 		return nil, hub.NewError(hub.CodeServer, "ask a hub: %s", err)
@@ -180,4 +179,16 @@ func (c *Cluster) wait(ctx context.Context, k *call) bool {
 	case <-c.ctx.Done():
 	}
 	return c.calls.remove(k)
+}
+
+// pause waits for d; an error means that ctx has ended before.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

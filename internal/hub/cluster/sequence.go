@@ -14,6 +14,10 @@ type publisher struct {
 	due    uint64    // what behind was half a second ago, where that was next or more
 }
 
+// lacks tells whether messages that the node says it has published have not come,
+// and nobody has been told so.
+func (p *publisher) lacks() bool { return p.behind >= p.next && p.behind > p.told }
+
 // hole is what has not come: nothing that was published before since.
 type hole struct {
 	found bool
@@ -33,7 +37,7 @@ func (ch *channel) arrived(boot, stream, seq uint64, at time.Time) (fresh bool, 
 	case stream < p.stream || stream == p.stream && seq < p.next:
 		return false, h
 	case stream > p.stream:
-		h = hole{seq != 1 || p.behind >= p.next && p.behind > p.told, p.at}
+		h = hole{seq != 1 || p.lacks(), p.at}
 		*p = publisher{boot: boot, stream: stream, next: seq + 1, at: at}
 		return true, h
 	default:
@@ -95,7 +99,7 @@ func (ch *channel) overdue() (h hole, again bool) {
 				h = hole{true, p.at}
 			}
 		}
-		if p.due = 0; p.behind >= p.next && p.behind > p.told {
+		if p.due = 0; p.lacks() {
 			p.due, again = p.behind, true
 		}
 	}
@@ -111,7 +115,7 @@ func (s *channels) publisherGone(c *Cluster, boot uint64, died bool) {
 		lost, since := false, ch.since
 		if p != nil {
 			since = p.at
-			lost = p.next > 1 && (died || p.behind >= p.next && p.behind > p.told)
+			lost = p.next > 1 && (died || p.lacks())
 			*p = ch.heard[len(ch.heard)-1]
 			ch.heard = ch.heard[:len(ch.heard)-1]
 		}

@@ -54,9 +54,7 @@ func (c *Cluster) learn(from uint64, theirs digestOfDefinitions) {
 func (c *Cluster) pull(ctx context.Context, from uint64) bool {
 	for after := ""; ; {
 		ctx, cancel := context.WithTimeout(ctx, answerWithin)
-		var w writer
-		w.string(after)
-		answer, err := c.Ask(ctx, from, "defined", w)
+		answer, err := c.Ask(ctx, from, "defined", text(after))
 		cancel()
 		if err != nil {
 			return false
@@ -96,7 +94,5 @@ func (c *Cluster) answerDefined(_ context.Context, _ uint64, question []byte) ([
 		return nil, errMalformed
 	}
 	list, last := c.defined.page(after)
-	var w writer
-	w.string(last)
-	return append(w, list...), nil
+	return append(text(last), list...), nil
 }
