@@ -180,7 +180,9 @@ func (s *slots) reported(boot uint64, room string, count int, number uint64) {
 	if l == nil {
 		return
 	}
-	l.note(boot, count, number)
+	if l.note(boot, count, number) && l.opened && l.total() == 0 {
+		delete(s.ledger, room) // who comes next asks all nodes again
+	}
 }
 
 // drop forgets what this node knows as an owner.
