@@ -31,9 +31,33 @@ var (
 	ErrClosed = fmt.Errorf("%w: it is closed", ErrRefused)
 )
 
-// Subjects are made of the letters a to z and A to Z, digits, '-', '_' and '.'
-// between tokens, at most 255 bytes in all. Names of users are encoded into one
-// token before they get here.
+// maxSubject is the length of the longest subject, in bytes.
+const maxSubject = 255
+
+// CheckSubject returns an error unless a subject is made of the letters a to z
+// and A to Z, digits, '-', '_' and '.' between tokens, 1 to 255 bytes in all.
+// Drivers call it wherever they are given one. Names of users are encoded into
+// one token before they get here.
+func CheckSubject(subject string) error {
+	if subject == "" || len(subject) > maxSubject {
+		return fmt.Errorf("subject of %d bytes: must have 1 to %d", len(subject), maxSubject)
+	}
+	empty := true // the token so far
+	for i := range len(subject) {
+		switch c := subject[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+			empty = false
+		case c == '.' && !empty:
+			empty = true
+		default:
+			return fmt.Errorf("subject %q: must be letters, digits, '-' and '_', with single dots between", subject)
+		}
+	}
+	if empty {
+		return fmt.Errorf("subject %q: must not end with a dot", subject)
+	}
+	return nil
+}
 
 // Bus is one node's connection to the others. It is safe for concurrent use.
 type Bus interface {

@@ -61,7 +61,7 @@ func (c *Bus) tryUntil(ctx context.Context, size int, f func()) error {
 // Read implements [bus.Log]. It fails at once with [bus.ErrRefused] while the
 // broker is away. A negative limit is an error.
 func (l *log) Read(ctx context.Context, subject string, after uint64, limit int) ([]bus.Entry, bus.Tail, error) {
-	if err := checkSubject(subject); err != nil {
+	if err := bus.CheckSubject(subject); err != nil {
 		return nil, bus.Tail{}, fmt.Errorf("read: %w", err)
 	}
 	if limit < 0 {
@@ -82,7 +82,7 @@ func (l *log) Read(ctx context.Context, subject string, after uint64, limit int)
 // broker is away.
 func (l *log) Tails(ctx context.Context, subjects []string) ([]bus.Tail, error) {
 	for _, subject := range subjects {
-		if err := checkSubject(subject); err != nil {
+		if err := bus.CheckSubject(subject); err != nil {
 			return nil, fmt.Errorf("tails: %w", err)
 		}
 	}

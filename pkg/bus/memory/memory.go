@@ -81,7 +81,7 @@ func (c *Bus) publishPaused(m bus.Message) error {
 
 // Subscribe implements [bus.Bus]. All subscriptions share one goroutine.
 func (c *Bus) Subscribe(subject string, deliver func(bus.Message)) (bus.Subscription, error) {
-	if err := checkSubject(subject); err != nil {
+	if err := bus.CheckSubject(subject); err != nil {
 		return nil, err
 	}
 	b := c.broker

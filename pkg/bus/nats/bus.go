@@ -108,7 +108,7 @@ func (b *Bus) start() {
 // Publish sends payload to the subscribers of subject at other nodes; this
 // node's own do not hear it. See [bus.Bus].
 func (b *Bus) Publish(subject string, payload []byte) error {
-	if err := checkSubject(subject); err != nil {
+	if err := bus.CheckSubject(subject); err != nil {
 		return err
 	}
 	if err := checkPayload(payload, b.MaxPayload()); err != nil {

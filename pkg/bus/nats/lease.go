@@ -29,7 +29,7 @@ type leaser struct {
 
 // Confirm renews the lease of a node: see [bus.Leaser].
 func (l *leaser) Confirm(ctx context.Context, node string, ttl time.Duration) error {
-	if err := checkSubject(node); err != nil {
+	if err := bus.CheckSubject(node); err != nil {
 		return fmt.Errorf("confirm the lease of node %q: %w", node, err)
 	}
 	for pause := minPause; ; pause = min(2*pause, maxPause) {

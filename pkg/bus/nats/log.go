@@ -73,7 +73,7 @@ func (a *appending) maybe(e *epoch) {
 // Append adds an entry to a log: see [bus.Log]. Prev of an append that was tried
 // again is looked up; it is 0 when the entry before is not kept any more.
 func (l *eventLog) Append(ctx context.Context, subject, id string, payload []byte, keep bus.Retention) (bus.Place, error) {
-	if err := checkSubject(subject); err != nil {
+	if err := bus.CheckSubject(subject); err != nil {
 		return bus.Place{}, err
 	}
 	if err := checkPayload(payload, l.b.MaxPayload()); err != nil {

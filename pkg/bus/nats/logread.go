@@ -104,7 +104,7 @@ func (l *eventLog) retry(ctx context.Context, what string, f func(context.Contex
 // whose append has been acknowledged. Prev of the first entry is 0 unless the
 // entry before it is kept.
 func (l *eventLog) Read(ctx context.Context, subject string, after uint64, limit int) ([]bus.Entry, bus.Tail, error) {
-	if err := checkSubject(subject); err != nil {
+	if err := bus.CheckSubject(subject); err != nil {
 		return nil, bus.Tail{}, err
 	}
 	var entries []bus.Entry
@@ -160,7 +160,7 @@ func (l *eventLog) entries(ctx context.Context, e *epoch, s *session, subject st
 // Tails returns the tails of logs: see [bus.Log].
 func (l *eventLog) Tails(ctx context.Context, subjects []string) ([]bus.Tail, error) {
 	for _, subject := range subjects {
-		if err := checkSubject(subject); err != nil {
+		if err := bus.CheckSubject(subject); err != nil {
 			return nil, err
 		}
 	}

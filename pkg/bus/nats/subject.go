@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// maxSubject is the length of the longest subject, in bytes.
-const maxSubject = 255
-
 // noEpoch stands in the place of an epoch in subjects of published messages.
 const noEpoch = "0"
 
@@ -47,28 +44,6 @@ func (n names) split(full string) (epoch, subject string, ok bool) {
 		return "", "", false
 	}
 	return strings.Cut(rest, ".")
-}
-
-// checkSubject returns an error for what package bus does not call a subject.
-func checkSubject(subject string) error {
-	if len(subject) > maxSubject {
-		return fmt.Errorf("subject of %d bytes: at most %d are allowed", len(subject), maxSubject)
-	}
-	empty := true // the token so far
-	for i := range len(subject) {
-		switch c := subject[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-			empty = false
-		case c == '.' && !empty:
-			empty = true
-		default:
-			return fmt.Errorf(`subject %q: must be tokens of letters, digits, "-" and "_" with dots between them`, subject)
-		}
-	}
-	if empty {
-		return fmt.Errorf("subject %q: a token is empty", subject)
-	}
-	return nil
 }
 
 // checkPayload returns an error for a payload over the limit, in bytes.

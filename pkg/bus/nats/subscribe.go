@@ -33,7 +33,7 @@ type subscription struct {
 
 // Subscribe has deliver called with each message of subject: see [bus.Bus].
 func (b *Bus) Subscribe(subject string, deliver func(bus.Message)) (bus.Subscription, error) {
-	if err := checkSubject(subject); err != nil {
+	if err := bus.CheckSubject(subject); err != nil {
 		return nil, err
 	}
 	if deliver == nil {

@@ -132,7 +132,7 @@ func (b *Bus) MaxPayload() int { return maxPayload }
 
 // check returns an error for what cannot be sent.
 func (b *Bus) check(subject string, payload []byte) error {
-	if err := checkSubject(subject); err != nil {
+	if err := bus.CheckSubject(subject); err != nil {
 		return err
 	}
 	if len(payload) > maxPayload {
@@ -164,7 +164,7 @@ func (b *Bus) Publish(subject string, payload []byte) error {
 
 // Subscribe implements [bus.Bus].
 func (b *Bus) Subscribe(subject string, deliver func(bus.Message)) (bus.Subscription, error) {
-	if err := checkSubject(subject); err != nil {
+	if err := bus.CheckSubject(subject); err != nil {
 		return nil, fmt.Errorf("subscribe: %w", err)
 	}
 	if deliver == nil {

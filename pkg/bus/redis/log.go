@@ -72,7 +72,7 @@ func (l *eventLog) Append(ctx context.Context, subject, id string, payload []byt
 // Read implements [bus.Log]. Every entry's Prev is exact, even if the entry
 // before it is not kept any more.
 func (l *eventLog) Read(ctx context.Context, subject string, after uint64, limit int) ([]bus.Entry, bus.Tail, error) {
-	if err := checkSubject(subject); err != nil {
+	if err := bus.CheckSubject(subject); err != nil {
 		return nil, bus.Tail{}, fmt.Errorf("read: %w", err)
 	}
 	limit = max(limit, 0)
@@ -93,7 +93,7 @@ func (l *eventLog) Read(ctx context.Context, subject string, after uint64, limit
 // Tails implements [bus.Log].
 func (l *eventLog) Tails(ctx context.Context, subjects []string) ([]bus.Tail, error) {
 	for _, s := range subjects {
-		if err := checkSubject(s); err != nil {
+		if err := bus.CheckSubject(s); err != nil {
 			return nil, fmt.Errorf("tails: %w", err)
 		}
 	}

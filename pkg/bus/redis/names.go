@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"fmt"
 	"hash/fnv"
 	"strconv"
 	"strings"
@@ -15,9 +14,6 @@ const partitions = 128
 
 // The number of a Redis Cluster's hash slots.
 const slots = 16384
-
-// The longest subject, as package bus says.
-const maxSubject = 255
 
 // hashOf spreads subjects. It is part of the format, as partitions is.
 func hashOf(subject string) uint32 {
@@ -84,22 +80,6 @@ func (n *names) inSlot(slot int) []int {
 		}
 	}
 	return in
-}
-
-// checkSubject returns an error unless a subject is as package bus says.
-func checkSubject(subject string) error {
-	if subject == "" || len(subject) > maxSubject {
-		return fmt.Errorf("subject of %d bytes: must have 1 to %d", len(subject), maxSubject)
-	}
-	before := byte('.')
-	for _, c := range []byte(subject + ".") {
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
-		if !letter && (c != '.' || before == '.') {
-			return fmt.Errorf("subject %.40q: must be letters, digits, '-' and '_', with single dots between", subject)
-		}
-		before = c
-	}
-	return nil
 }
 
 // crc16 is CRC-16/XMODEM, by which a Redis Cluster finds the slot of a hash tag
