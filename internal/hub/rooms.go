@@ -16,6 +16,8 @@ import (
 	"github.com/chenxilol/gohub/pkg/sdk"
 )
 
+var errNoRoom = hub.NewError(hub.CodeRoomNotFound, "room not found")
+
 // joinRequest is a wish to become a member.
 type joinRequest struct {
 	room      string
@@ -179,7 +181,7 @@ func (h *Hub) deleteRoom(id string, by *Session) error {
 			return err
 		}
 	} else if !h.dropRoom(id) {
-		return hub.NewError(hub.CodeRoomNotFound, "room not found")
+		return errNoRoom
 	}
 	h.events.room(sdk.EventRoomDeleted, by, id)
 	return nil
@@ -222,7 +224,7 @@ func (h *Hub) publish(ctx context.Context, id string, r *room.Room, p publicatio
 		return h.message(id, p, position, prev, now)
 	})
 	if !ok {
-		return sdk.Receipt{}, hub.NewError(hub.CodeRoomNotFound, "room not found")
+		return sdk.Receipt{}, errNoRoom
 	}
 	if made {
 		h.metrics.published.Inc()

@@ -70,7 +70,7 @@ func (h *Hub) Room(id string) (sdk.Room, error) {
 	}
 	list, _ := h.sharedRooms(ctx, id)
 	if len(list) == 0 {
-		return sdk.Room{}, hub.NewError(hub.CodeRoomNotFound, "room not found")
+		return sdk.Room{}, errNoRoom
 	}
 	return list[0], nil
 }
@@ -127,7 +127,7 @@ func (h *Hub) BroadcastToRoom(roomID string, f hub.Frame, exclude []string) erro
 		return err
 	}
 	if r != nil && !r.Broadcast(&room.Message{Frame: frame, Op: op, Exclude: h.connections(exclude)}) {
-		return hub.NewError(hub.CodeRoomNotFound, "room not found")
+		return errNoRoom
 	}
 	if h.cluster != nil {
 		h.cluster.Publish(cluster.Message{Room: roomID, Frame: frame, Exclude: exclude})

@@ -191,7 +191,7 @@ func (h *Hub) publishShared(ctx context.Context, id string, r *room.Room, p publ
 			return m
 		})
 		if !ok {
-			return sdk.Receipt{}, hub.NewError(hub.CodeRoomNotFound, "room not found")
+			return sdk.Receipt{}, errNoRoom
 		}
 	}
 	if made {
@@ -258,7 +258,7 @@ func (h *Hub) sharedRoom(ctx context.Context, id string) error {
 		return err
 	}
 	if !exists {
-		return hub.NewError(hub.CodeRoomNotFound, "room not found")
+		return errNoRoom
 	}
 	return nil
 }
