@@ -52,7 +52,7 @@ func (a *admin) stats(*adminCall) (int, any, error) {
 	return http.StatusOK, api.Stats{
 		Node: a.hub.Node(), Clients: x.Clients, Rooms: x.Rooms,
 		MessagesReceived: x.MessagesReceived, MessagesSent: x.MessagesSent, QueuedBytes: x.QueuedBytes,
-		Draining: x.Draining, UptimeSeconds: int64(x.Uptime.Seconds()),
+		Draining: x.Draining, UptimeSeconds: int64(x.Uptime.Seconds()), Capacity: x.Capacity, Bus: a.s.busState(),
 	}, nil
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 func TestAdminNodesAndStats(t *testing.T) {
-	srv, a := newAdmin(t, server.Options{})
+	srv, a := newAdmin(t, server.Options{MaxConnections: 7})
 	alice, bob := srv.Dial(t), srv.Dial(t)
 	alice.Join("r")
 	bob.Join("r")
@@ -33,7 +33,8 @@ func TestAdminNodesAndStats(t *testing.T) {
 	}
 	var stats api.Stats
 	a.want(200, "GET", api.PathStats, "", &stats)
-	if stats.Node != srv.Node() || stats.Clients != 2 || stats.Rooms != 1 || stats.MessagesReceived != 3 || stats.MessagesSent < 2 || stats.Draining {
+	if stats.Node != srv.Node() || stats.Clients != 2 || stats.Rooms != 1 || stats.MessagesReceived != 3 || stats.MessagesSent < 2 || stats.Draining ||
+		stats.Capacity != 7 || stats.Bus != "noop" {
 		t.Errorf("got %+v", stats)
 	}
 }

@@ -94,7 +94,7 @@ func TestMetricsTellWhy(t *testing.T) {
 		`gohub_auth_results_total{result="invalid"} 1`, `gohub_auth_results_total{result="expired"} 1`,
 		`gohub_handshakes_refused_total{reason="auth"} 2`, `gohub_handshakes_refused_total{reason="duplicate"} 1`,
 		`gohub_handshakes_refused_total{reason="origin"} 1`, `gohub_handshakes_refused_total{reason="full"} 1`,
-		`gohub_handshakes_refused_total{reason="handshake"} 1`, `gohub_messages_dropped_total{reason="rate"} 1`,
+		`gohub_handshakes_refused_total{reason="handshake"} 1`, "gohub_max_connections 2\n", `gohub_messages_dropped_total{reason="rate"} 1`,
 		`gohub_errors_sent_total{code="1005"} 1`, `gohub_errors_sent_total{code="2001"} 1`, `gohub_closes_total{code="1006"} 1`,
 		fmt.Sprint("gohub_messages_received_total ", pings+1), fmt.Sprint("gohub_received_bytes_total ", pings*len(ping)+len(join)),
 	)

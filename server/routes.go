@@ -79,13 +79,11 @@ type health struct {
 func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	h := health{
 		Status: "ok", Node: s.hub.Node(), Version: Version(), Uptime: int64(s.hub.Uptime().Seconds()),
-		Checks: map[string]string{"bus": s.opts.BusType},
+		Checks: map[string]string{"bus": s.busState()},
 	}
 	if c := s.hub.Cluster(); c != nil {
-		h.Checks["bus"] = "ok"
 		h.Checks["cluster"] = "ok"
-		if _, degraded := c.Degraded(); degraded {
-			h.Checks["bus"] = "away"
+		if h.Checks["bus"] == busAway {
 			h.Status = "degraded"
 		}
 		if !c.Ready() {
@@ -101,6 +99,25 @@ func (s *Server) serveHealth(w http.ResponseWriter, _ *http.Request) {
 		}
 	}
 	writeJSON(w, http.StatusOK, h)
+}
+
+// The states of the bus.
+const (
+	busOK   = "ok"
+	busAway = "away"
+	busNone = "noop" // a hub alone
+)
+
+// busState tells how the bus is.
+func (s *Server) busState() string {
+	c := s.hub.Cluster()
+	if c == nil {
+		return busNone
+	}
+	if _, degraded := c.Degraded(); degraded {
+		return busAway
+	}
+	return busOK
 }
 
 // serveReady tells whether new connections should come here.

@@ -76,6 +76,7 @@ func newMetrics(h *Hub) *Metrics {
 // Gauges and counters that are kept elsewhere and read when asked for.
 var (
 	descClients   = prometheus.NewDesc("gohub_connected_clients", "Clients connected to this node.", nil, nil)
+	descCapacity  = prometheus.NewDesc("gohub_max_connections", "Connections this node accepts; 0 where there is no limit.", nil, nil)
 	descRooms     = prometheus.NewDesc("gohub_rooms", "Rooms.", nil, nil)
 	descQueued    = prometheus.NewDesc("gohub_send_queue_bytes", "Bytes that wait for slow clients.", nil, nil)
 	descDelivered = prometheus.NewDesc("gohub_room_messages_delivered_total", "Room messages written or queued, counted per member.", nil, nil)
@@ -97,7 +98,7 @@ func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 	for _, p := range m.parts() {
 		p.Describe(out)
 	}
-	for _, d := range []*prometheus.Desc{descClients, descRooms, descQueued, descDelivered, descSent, descSlow, descPasses, descDraining} {
+	for _, d := range []*prometheus.Desc{descClients, descCapacity, descRooms, descQueued, descDelivered, descSent, descSlow, descPasses, descDraining} {
 		out <- d
 	}
 	for _, d := range clusterDescs {
@@ -120,6 +121,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	h.collectCluster(gauge, count)
 	s := h.Stats()
 	gauge(descClients, float64(s.Clients))
+	gauge(descCapacity, float64(s.Capacity))
 	gauge(descRooms, float64(s.Rooms))
 	gauge(descQueued, float64(h.engine.Queued()))
 	count(descDelivered, h.fan.Delivered.Load())
@@ -177,6 +179,7 @@ type Stats struct {
 	QueuedBytes      int64
 	Draining         bool
 	Uptime           time.Duration
+	Capacity         int // connections accepted; 0: no limit
 }
 
 // Stats returns the state of the node.
@@ -186,6 +189,7 @@ func (h *Hub) Stats() Stats {
 		MessagesReceived: value(h.metrics.messagesIn),
 		MessagesSent:     value(h.metrics.messagesOut) + h.fan.Delivered.Load(),
 		QueuedBytes:      h.engine.Queued(), Draining: h.Draining(), Uptime: h.Uptime(),
+		Capacity: h.cfg.MaxConnections,
 	}
 }
 

@@ -30,6 +30,8 @@ type Stats struct {
 	QueuedBytes      int64  `json:"queued_bytes"`      // waiting for slow clients
 	Draining         bool   `json:"draining"`
 	UptimeSeconds    int64  `json:"uptime_seconds"`
+	Capacity         int    `json:"capacity"` // connections accepted; 0: no limit
+	Bus              string `json:"bus"`      // "ok", "away", or "noop" for a hub alone
 }
 
 // DrainRequest sends the clients of the answering node away. Each field is a
