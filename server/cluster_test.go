@@ -471,7 +471,10 @@ func TestClusterOutage(t *testing.T) {
 // A hub that was cut off finds its members' seats taken: there are never more
 // members than a room takes, and those who have to go are told.
 func TestClusterSeatsTaken(t *testing.T) {
-	c := startCluster(t, 3, true, server.Options{Rooms: []server.RoomRule{{Pattern: "*", MaxClients: 3, Create: true}}})
+	c := startCluster(t, 3, true, server.Options{
+		Rooms:     []server.RoomRule{{Pattern: "*", MaxClients: 3, Create: true}},
+		RateLimit: server.RateLimit{MessagesPerSecond: -1}, // a client asks until there is a seat
+	})
 	first := c.nodes[0].Dial(t, hubtest.ID("first"))
 	second := c.nodes[0].Dial(t, hubtest.ID("second"))
 	first.Join("r")
