@@ -7,6 +7,11 @@ cd "$(dirname "$0")/.."
 OUT=${OUT:-test-results}
 mkdir -p "$OUT"
 hack/test-deps.sh
+# The API server that the operator's tests run on, built once.
+if [ "$(uname)" = Linux ]; then
+	KUBEBUILDER_ASSETS=${KUBEBUILDER_ASSETS:-$(go run ./hack/cluster assets)}
+	export KUBEBUILDER_ASSETS
+fi
 
 # Packages whose tests choose an engine.
 engines=$(git grep --untracked -lE 'flag\.String\("engine"' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|')

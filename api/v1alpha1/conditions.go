@@ -87,8 +87,6 @@ const (
 	ReasonCreating ConditionReason = "Creating"
 	// ReasonRollingOut: pods are being replaced by new ones.
 	ReasonRollingOut ConditionReason = "RollingOut"
-	// ReasonRotatingSecret: hubs learn a new token secret before the old one goes.
-	ReasonRotatingSecret ConditionReason = "RotatingSecret"
 	// ReasonScalingUp: hubs are being added.
 	ReasonScalingUp ConditionReason = "ScalingUp"
 	// ReasonScalingDown: hubs are being removed.

@@ -97,13 +97,34 @@ func (b *builder) hubSettings() *hubSettings {
 	return h
 }
 
+const fileAdminKey = "api-key"
+
 func (b *builder) adminKey(h *hubSettings) {
-	ref := v1alpha1.SecretKeyRef{Name: AdminName(b.c), Key: AdminKey}
 	field := "the generated admin key"
-	if own := b.c.Spec.AdminKeyRef; own != nil {
-		ref, field = *own, "spec.adminKeyRef"
+	if b.c.Spec.AdminKeyRef != nil {
+		field = "spec.adminKeyRef"
 	}
-	h.secret("apiKey", "api-key", b.reference(field, ref))
+	h.secret("apiKey", fileAdminKey, b.reference(field, adminKeyRef(b.c)))
+}
+
+func adminKeyRef(c *v1alpha1.GoHubCluster) v1alpha1.SecretKeyRef {
+	if own := c.Spec.AdminKeyRef; own != nil {
+		return *own
+	}
+	return v1alpha1.SecretKeyRef{Name: AdminName(c), Key: AdminKey}
+}
+
+// AdminKeyOf returns the key to the hubs' admin API by the data of the Secrets of
+// [SecretNames]; empty where there is none.
+func AdminKeyOf(c *v1alpha1.GoHubCluster, secrets map[string]map[string][]byte) string {
+	ref := adminKeyRef(c)
+	return strings.TrimRight(string(secrets[ref.Name][ref.Key]), "\r\n")
+}
+
+// GivenAdminKey returns the admin key that was rendered for the hubs last; empty
+// where none was.
+func GivenAdminKey(c *v1alpha1.GoHubCluster, secrets map[string]map[string][]byte) string {
+	return string(secrets[HubName(c)][fileAdminKey])
 }
 
 func (b *builder) tls(h *hubSettings) {

@@ -33,8 +33,9 @@ type Live interface {
 type Kind struct {
 	schema.GroupVersionKind
 
-	// Optional kinds are those of CRDs that may be missing.
-	Optional bool
+	// CRD is the name of the CRD of a kind that may be missing; empty for those
+	// that every Kubernetes has.
+	CRD string
 
 	new     func() Live
 	extract func(live Live, manager string) (Object, error)
@@ -68,7 +69,8 @@ func Kinds() []Kind {
 		kind(policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), policyv1ac.ExtractPodDisruptionBudget),
 		kind(appsv1.SchemeGroupVersion.WithKind("StatefulSet"), appsv1ac.ExtractStatefulSet),
 		kind(appsv1.SchemeGroupVersion.WithKind("Deployment"), appsv1ac.ExtractDeployment),
-		optional(kind(schema.GroupVersion(gatewayv1.GroupVersion).WithKind("HTTPRoute"), gatewayv1ac.ExtractHTTPRoute)),
+		optional("httproutes.gateway.networking.k8s.io",
+			kind(schema.GroupVersion(gatewayv1.GroupVersion).WithKind("HTTPRoute"), gatewayv1ac.ExtractHTTPRoute)),
 		serviceMonitorKind(),
 	}
 }
@@ -111,8 +113,8 @@ func kind[T any, L interface {
 	}
 }
 
-func optional(k Kind) Kind {
-	k.Optional = true
+func optional(crd string, k Kind) Kind {
+	k.CRD = crd
 	return k
 }
 
@@ -120,7 +122,7 @@ func serviceMonitorKind() Kind {
 	gvk := schema.GroupVersionKind{Group: ServiceMonitorGroup, Version: "v1", Kind: ServiceMonitorKind}
 	return Kind{
 		GroupVersionKind: gvk,
-		Optional:         true,
+		CRD:              "servicemonitors." + ServiceMonitorGroup,
 		new: func() Live {
 			u := &unstructured.Unstructured{}
 			u.SetGroupVersionKind(gvk)

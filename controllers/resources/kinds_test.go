@@ -100,7 +100,7 @@ func (s store) apply(t *testing.T, k resources.Kind, o resources.Object) resourc
 		t.Fatal(err)
 	}
 	tracker := s.known
-	if k.Optional {
+	if k.CRD != "" {
 		tracker = s.others
 	}
 	gvr := schema.GroupVersionResource{Group: k.Group, Version: k.Version, Resource: k.Kind}

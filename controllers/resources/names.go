@@ -28,7 +28,7 @@ const (
 
 	// ManagedBy is the value of LabelManagedBy.
 	ManagedBy = "gohub-operator"
-	appName   = "gohub"
+	AppName   = "gohub"
 )
 
 // Annotations of pod templates, so that a change of what the pods read rolls
@@ -89,13 +89,13 @@ func RedisName(c *v1alpha1.GoHubCluster) string { return c.Name + "-redis" }
 // Selector returns the labels that select the pods of one component. They are the
 // caller's own.
 func Selector(c *v1alpha1.GoHubCluster, component string) map[string]string {
-	return map[string]string{LabelName: appName, LabelInstance: c.Name, LabelComponent: component}
+	return map[string]string{LabelName: AppName, LabelInstance: c.Name, LabelComponent: component}
 }
 
 // ChildLabels returns the labels that all objects of c have. They are the
 // caller's own.
 func ChildLabels(c *v1alpha1.GoHubCluster) map[string]string {
-	return map[string]string{LabelName: appName, LabelInstance: c.Name, LabelManagedBy: ManagedBy}
+	return map[string]string{LabelName: AppName, LabelInstance: c.Name, LabelManagedBy: ManagedBy}
 }
 
 // labels are those of an object of one component.

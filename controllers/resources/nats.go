@@ -59,7 +59,7 @@ func (b *builder) natsSet(n *v1alpha1.ManagedNATS, config []byte) *appsv1ac.Stat
 		WithContainers(c)
 	set := b.serverSet(NATSName(b.c), ComponentNATS, n.Replicas, template)
 	if n.JetStream != nil {
-		b.withVolume(set, ComponentNATS, n.JetStream.Storage, n.Retain)
+		b.withVolume(set, ComponentNATS, n.JetStream.Storage)
 	}
 	return set
 }

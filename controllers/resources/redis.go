@@ -52,7 +52,7 @@ func (b *builder) redisSet(r *v1alpha1.ManagedRedis, config []byte) *appsv1ac.St
 		WithContainers(c)
 	set := b.serverSet(RedisName(b.c), ComponentRedis, 1, template)
 	if r.Storage != nil {
-		b.withVolume(set, ComponentRedis, *r.Storage, r.Retain)
+		b.withVolume(set, ComponentRedis, *r.Storage)
 	}
 	return set
 }

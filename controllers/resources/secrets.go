@@ -112,3 +112,12 @@ func (b *builder) valueOf(field, name, key string, data map[string][]byte) strin
 func (b *builder) reference(field string, ref v1alpha1.SecretKeyRef) string {
 	return b.value(field, ref.Name, ref.Key)
 }
+
+// ChildSecretNames returns the names of all Secrets that Build or GeneratedSecrets
+// give any resource of this name, whatever its spec.
+func ChildSecretNames(c *v1alpha1.GoHubCluster) []string {
+	return []string{
+		HubName(c), AdminName(c), NATSName(c), RedisName(c),
+		credentialsName(NATSName(c)), credentialsName(RedisName(c)), credentialsName(MeshName(c)),
+	}
+}

@@ -34,10 +34,10 @@ func (b *builder) serverSet(name, component string, replicas int32, template *co
 	return set
 }
 
-// withVolume gives each server a volume for its data, which goes with the set
-// unless it is retained. Its labels are the selector's: a StatefulSet never takes
-// a change of the claims it makes.
-func (b *builder) withVolume(set *appsv1ac.StatefulSetApplyConfiguration, component string, s v1alpha1.Storage, retain bool) {
+// withVolume gives each server a volume for its data. It outlives the set, which
+// somebody may delete by mistake; see [Claim]. Its labels are the selector's: a
+// StatefulSet never takes a change of the claims it makes.
+func (b *builder) withVolume(set *appsv1ac.StatefulSetApplyConfiguration, component string, s v1alpha1.Storage) {
 	spec := corev1ac.PersistentVolumeClaimSpec().
 		WithAccessModes(corev1.ReadWriteOnce).
 		WithVolumeMode(corev1.PersistentVolumeFilesystem).
@@ -51,37 +51,36 @@ func (b *builder) withVolume(set *appsv1ac.StatefulSetApplyConfiguration, compon
 		WithStatus(corev1ac.PersistentVolumeClaimStatus().WithPhase(corev1.ClaimPending)) // a default, see fillPod
 	// A template has the namespace of its set, and the API server keeps no kind.
 	claim.Namespace, claim.APIVersion, claim.Kind = nil, nil, nil
-	deleted := appsv1.DeletePersistentVolumeClaimRetentionPolicyType
-	if retain {
-		deleted = appsv1.RetainPersistentVolumeClaimRetentionPolicyType
-	}
 	set.Spec.
 		WithVolumeClaimTemplates(claim).
 		WithPersistentVolumeClaimRetentionPolicy(appsv1ac.StatefulSetPersistentVolumeClaimRetentionPolicy().
-			WithWhenDeleted(deleted).
+			WithWhenDeleted(appsv1.RetainPersistentVolumeClaimRetentionPolicyType).
 			WithWhenScaled(appsv1.RetainPersistentVolumeClaimRetentionPolicyType))
 }
 
-// Claim is a volume claim that a StatefulSet makes, and the size it is to have.
+// Claim is a volume claim that a StatefulSet makes, and what becomes of it.
 type Claim struct {
 	Name string
 	Size resource.Quantity
+	// Retain keeps it when the GoHubCluster is deleted; else it is to be owned by
+	// the GoHubCluster, and goes with it.
+	Retain bool
 }
 
 // Claims returns the volume claims of a managed bus. A StatefulSet does not take
 // another size: enlarge the claims, delete the StatefulSet without its pods, and
 // apply it anew.
 func Claims(c *v1alpha1.GoHubCluster) []Claim {
-	set, replicas, size := "", int32(0), resource.Quantity{}
+	set, replicas, size, retain := "", int32(0), resource.Quantity{}, false
 	if n := managedNATS(c); n != nil && n.JetStream != nil {
-		set, replicas, size = NATSName(c), n.Replicas, n.JetStream.Storage.Size
+		set, replicas, size, retain = NATSName(c), n.Replicas, n.JetStream.Storage.Size, n.Retain
 	}
 	if r := managedRedis(c); r != nil && r.Storage != nil {
-		set, replicas, size = RedisName(c), 1, r.Storage.Size
+		set, replicas, size, retain = RedisName(c), 1, r.Storage.Size, r.Retain
 	}
 	var claims []Claim
 	for i := range replicas {
-		claims = append(claims, Claim{Name: fmt.Sprintf("%s-%s-%d", dataVolume, set, i), Size: size.DeepCopy()})
+		claims = append(claims, Claim{Name: fmt.Sprintf("%s-%s-%d", dataVolume, set, i), Size: size.DeepCopy(), Retain: retain})
 	}
 	return claims
 }
@@ -97,4 +96,16 @@ func configMount(template *corev1ac.PodTemplateSpecApplyConfiguration, c *corev1
 func scratch(template *corev1ac.PodTemplateSpecApplyConfiguration, c *corev1ac.ContainerApplyConfiguration, name, dir string) {
 	template.Spec.WithVolumes(corev1ac.Volume().WithName(name).WithEmptyDir(corev1ac.EmptyDirVolumeSource()))
 	c.WithVolumeMounts(corev1ac.VolumeMount().WithName(name).WithMountPath(dir))
+}
+
+// BusServers returns the name of the StatefulSet of a managed bus and the number of
+// its servers; empty where the operator runs none.
+func BusServers(c *v1alpha1.GoHubCluster) (name string, replicas int32) {
+	switch n := managedNATS(c); {
+	case n != nil:
+		return NATSName(c), n.Replicas
+	case managedRedis(c) != nil:
+		return RedisName(c), 1
+	}
+	return "", 0
 }
