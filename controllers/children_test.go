@@ -35,22 +35,37 @@ rooms: [{pattern: "h.*", historySize: 10}]
 
 func (o *operator) createSecret(name string, data map[string]string) *corev1.Secret {
 	o.t.Helper()
-	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: o.namespace, Name: name}, StringData: data}
+	s := secret(o.namespace, name, data)
 	if err := o.client.Create(o.t.Context(), s); err != nil {
 		o.t.Fatal(err)
 	}
 	return s
 }
 
+func secret(namespace, name string, data map[string]string) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, StringData: data}
+}
+
 // children returns all objects of a namespace that the operator made, by kind and
 // name.
 func (o *operator) children() map[string]*unstructured.Unstructured {
+	o.t.Helper()
+	return o.labelled(client.MatchingLabels{resources.LabelManagedBy: resources.ManagedBy})
+}
+
+// childrenOf returns those of one cluster.
+func (o *operator) childrenOf(c *v1alpha1.GoHubCluster) map[string]*unstructured.Unstructured {
+	o.t.Helper()
+	return o.labelled(client.MatchingLabels(resources.ChildLabels(c)))
+}
+
+func (o *operator) labelled(these client.MatchingLabels) map[string]*unstructured.Unstructured {
 	o.t.Helper()
 	found := map[string]*unstructured.Unstructured{}
 	for _, kind := range resources.Kinds() {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(kind.GroupVersionKind)
-		err := o.client.List(o.t.Context(), list, client.InNamespace(o.namespace), client.MatchingLabels{resources.LabelManagedBy: resources.ManagedBy})
+		err := o.client.List(o.t.Context(), list, client.InNamespace(o.namespace), these)
 		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
 			continue // its CRD is not there
 		}

@@ -152,6 +152,9 @@ type operator struct {
 // images are those of the operator.
 var images = resources.Images{Hub: "hub:1", NATS: "nats:2", Redis: "redis:7"}
 
+// operatorPods are those of the operator.
+var operatorPods = resources.Operator{Namespace: "gohub-system", PodLabels: map[string]string{"app": "operator"}}
+
 // startOperator starts an operator for a namespace that is made for the test.
 func startOperator(t testing.TB, change ...func(*controllers.Options, *rest.Config)) *operator {
 	t.Helper()
@@ -180,7 +183,7 @@ func (o *operator) run(change ...func(*controllers.Options, *rest.Config)) {
 	o.registry = prometheus.NewRegistry()
 	options := controllers.Options{
 		Images: images, Hubs: o.hubs, HubURL: func(p *corev1.Pod) string { return p.Name }, PollEvery: time.Second, Registry: o.registry,
-		Operator: resources.Operator{Namespace: "gohub-system", PodLabels: map[string]string{"app": "operator"}},
+		Operator: operatorPods,
 	}
 	for _, f := range change {
 		f(&options, cfg)
@@ -220,13 +223,13 @@ func (o *operator) run(change ...func(*controllers.Options, *rest.Config)) {
 	o.t.Cleanup(o.stop)
 }
 
-// requestLog counts the requests of a client that change something, and may let
-// some of them fail.
+// requestLog counts the requests of a client that change something, and may have
+// them sent another way.
 type requestLog struct {
 	changes atomic.Int64
 	reads   atomic.Int64 // watches not counted
 	last    atomic.Value // text of the last change
-	fail    atomic.Pointer[func(*http.Request) error]
+	via     atomic.Pointer[func(*http.Request, http.RoundTripper) (*http.Response, error)]
 }
 
 func (l *requestLog) wrap(next http.RoundTripper) http.RoundTripper {
@@ -239,10 +242,8 @@ func (l *requestLog) wrap(next http.RoundTripper) http.RoundTripper {
 		case q.URL.Query().Get("watch") == "":
 			l.reads.Add(1)
 		}
-		if f := l.fail.Load(); f != nil {
-			if err := (*f)(q); err != nil {
-				return nil, err
-			}
+		if do := l.via.Load(); do != nil {
+			return (*do)(q, next)
 		}
 		return next.RoundTrip(q)
 	})

@@ -52,6 +52,9 @@ func (x *kubelet) breakPods(which func(*corev1.Pod) bool) {
 	x.broken = which
 }
 
+// everyPod is for breakPods.
+func everyPod(*corev1.Pod) bool { return true }
+
 // keepReady lets hubs that drain be ready still.
 func (x *kubelet) keepReady(yes bool) {
 	x.mu.Lock()

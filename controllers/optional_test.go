@@ -1,7 +1,9 @@
 package controllers_test
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,13 +19,14 @@ import (
 
 // installCRD installs the CRD of an optional kind, with a schema that takes
 // anything.
-func (o *operator) installCRD(kind resources.Kind, plural string) func() {
+func (o *operator) installCRD(kind resources.Kind) {
 	o.t.Helper()
 	clientset, err := apiextensions.NewForConfig(o.config)
 	if err != nil {
 		o.t.Fatal(err)
 	}
 	anything := true
+	plural, _, _ := strings.Cut(kind.CRD, ".")
 	crd := &apiextensionsv1.CustomResourceDefinition{
 		ObjectMeta: metav1.ObjectMeta{Name: kind.CRD, Annotations: map[string]string{"api-approved.kubernetes.io": "unapproved, for a test"}},
 		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
@@ -41,11 +44,29 @@ func (o *operator) installCRD(kind resources.Kind, plural string) func() {
 	if _, err := crds.Create(o.t.Context(), crd, metav1.CreateOptions{}); err != nil {
 		o.t.Fatal(err)
 	}
-	return func() {
-		if err := crds.Delete(o.t.Context(), kind.CRD, metav1.DeleteOptions{}); err != nil {
+	o.t.Cleanup(func() {
+		if err := crds.Delete(context.Background(), kind.CRD, metav1.DeleteOptions{}); err != nil {
 			o.t.Error(err)
 		}
+		eventually(o.t, kind.CRD+" is gone", func() error {
+			if _, err := crds.Get(context.Background(), kind.CRD, metav1.GetOptions{}); err == nil {
+				return errStillNot
+			}
+			return nil
+		})
+	})
+}
+
+// installCRDs installs all, and waits until the operator uses them.
+func (o *operator) installCRDs() {
+	o.t.Helper()
+	for _, kind := range resources.Kinds() {
+		if kind.CRD != "" {
+			o.installCRD(kind)
+		}
 	}
+	o.stop() // an operator that starts finds them
+	o.run()
 }
 
 // CRDs that are missing are told of, and used once they are there.
@@ -63,8 +84,7 @@ httpRoute: {parentRefs: [{name: gateway}]}
 		if kind.CRD == "" {
 			continue
 		}
-		plural := map[string]string{"HTTPRoute": "httproutes", resources.ServiceMonitorKind: "servicemonitors"}[kind.Kind]
-		remove := o.installCRD(kind, plural)
+		o.installCRD(kind)
 		child := fmt.Sprintf("%s/%s", kind.Kind, c.Name)
 		present := func() error {
 			if o.children()[child] == nil {
@@ -77,7 +97,6 @@ httpRoute: {parentRefs: [{name: gateway}]}
 			t.Fatal(err)
 		}
 		eventually(t, child+" is back", present)
-		defer remove()
 	}
 	o.await(c, v1alpha1.ConditionMonitoringReady, "True", v1alpha1.ReasonMonitored)
 	o.awaitSettled(c)

@@ -13,6 +13,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.nodePort) || self.type != 'ClusterIP'",message="service.nodePort needs service.type NodePort or LoadBalancer: set the type, or remove nodePort"
 // +kubebuilder:validation:XValidation:rule="!has(self.externalTrafficPolicy) || self.type != 'ClusterIP'",message="service.externalTrafficPolicy needs service.type NodePort or LoadBalancer: set the type, or remove it"
 // +kubebuilder:validation:XValidation:rule="self.type == 'LoadBalancer' || (!has(self.loadBalancerClass) && !has(self.loadBalancerSourceRanges))",message="service.loadBalancerClass and loadBalancerSourceRanges need service.type LoadBalancer: set the type, or remove them"
+// +kubebuilder:validation:XValidation:rule="self.type != 'LoadBalancer' || oldSelf.type != 'LoadBalancer' || (has(self.loadBalancerClass) == has(oldSelf.loadBalancerClass) && (!has(self.loadBalancerClass) || self.loadBalancerClass == oldSelf.loadBalancerClass))",message="service.loadBalancerClass cannot be changed while service.type is LoadBalancer: set the type to ClusterIP without the class first, then back with the new one"
 type Service struct {
 	// Type is ClusterIP, NodePort or LoadBalancer. Default ClusterIP.
 	// +optional
@@ -49,8 +50,8 @@ type Service struct {
 	ExternalTrafficPolicy corev1.ServiceExternalTrafficPolicy `json:"externalTrafficPolicy,omitempty"`
 
 	// LoadBalancerClass chooses the load balancer's implementation. Default: that
-	// of the Kubernetes cluster. Kubernetes lets it be set only when the type
-	// becomes LoadBalancer. Needs that type.
+	// of the Kubernetes cluster. Needs type LoadBalancer, and cannot be changed
+	// while the type stays so.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

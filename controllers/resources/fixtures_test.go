@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/chenxilol/gohub/api/v1alpha1"
+	"github.com/chenxilol/gohub/api/v1alpha1/apitest"
 	"github.com/chenxilol/gohub/config/crd"
 	"github.com/chenxilol/gohub/controllers/resources"
 )
@@ -110,7 +111,7 @@ func facts(c *v1alpha1.GoHubCluster) resources.Facts {
 	}
 	for _, name := range resources.SecretNames(c) {
 		if name != resources.HubName(c) {
-			f.Secrets[name] = secretData(name)
+			f.Secrets[name] = apitest.SecretData(name)
 		}
 	}
 	for _, g := range resources.GeneratedSecrets(c) {
@@ -120,24 +121,6 @@ func facts(c *v1alpha1.GoHubCluster) resources.Facts {
 		}
 	}
 	return f
-}
-
-func secretData(name string) map[string][]byte {
-	keys := []string{"key", "keyx", "previous", "previousx", "tls.crt", "tls.key", "ca.crt"}
-	if strings.Contains(name, "login") {
-		keys = []string{"username", "password"}
-	}
-	if strings.Contains(name, "redis-login") {
-		keys = append(keys, "sentinelUsername", "sentinelPassword")
-	}
-	if strings.HasPrefix(name, "nats-login") {
-		keys = []string{"creds"}
-	}
-	data := map[string][]byte{}
-	for _, key := range keys {
-		data[key] = []byte(key + " of " + name + ", long enough for a key\n")
-	}
-	return data
 }
 
 func equal(a, b any) bool { return equality.Semantic.DeepEqual(a, b) }
@@ -204,15 +187,3 @@ func manifest(t testing.TB, o resources.Objects) string {
 	}
 	return all.String()
 }
-
-const publicKey = `-----BEGIN PUBLIC KEY-----
-MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAENCOmTdjrmp/dv7IWatBi1Dq+8Ew0
-M+ROMAvglunq9smDGhaHFLMDhVOpauTxytDybj+3Tqt3pNegenq2e6VQ6Q==
------END PUBLIC KEY-----
-`
-
-const otherPublicKey = `-----BEGIN PUBLIC KEY-----
-MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEJemWvxbchYXK7GoPendBF625IDcT
-JMBgLvM3YR/oirgjdSCDeLFamGl93AX0KWDz/rTxf8sEEof6cE88EN/c/w==
------END PUBLIC KEY-----
-`
