@@ -11,6 +11,7 @@ import (
 const helpHead = `Usage:
   hub [flags]                 run a hub until SIGTERM or SIGINT
   hub token [flags]           print a token for development (hub token --help)
+  hub check --url URL         send a message through a hub and hear it (hub check --help)
 
 A setting is taken from its flag, else from its GOHUB_* variable, else from the
 YAML file, else it is the default. docs/configuration.md explains them all.

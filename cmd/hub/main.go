@@ -30,10 +30,12 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 		switch args[0] {
 		case "token":
 			return runToken(args[1:], environ, stdout, stderr)
+		case "check":
+			return runCheck(args[1:], stdout, stderr)
 		case "help":
 			args = []string{"--help"}
 		default:
-			fmt.Fprintf(stderr, "hub: unknown command %q: want token, or flags (see hub --help)\n", args[0])
+			fmt.Fprintf(stderr, "hub: unknown command %q: want token, check, or flags (see hub --help)\n", args[0])
 			return exitUsage
 		}
 	}
