@@ -15,6 +15,7 @@ const (
 	apiDir        = "api/v1alpha1"
 	copiesFile    = "api/v1alpha1/zz_generated.deepcopy.go"
 	crdFile       = "config/crd/gohub.io_gohubclusters.yaml"
+	chartCRDFile  = "charts/gohub/crds/gohub.io_gohubclusters.yaml" // a copy: a chart is one folder
 	referenceFile = "docs/reference/gohubcluster.md"
 )
 

@@ -1,5 +1,5 @@
 // Command crdgen writes what follows from the types of api/v1alpha1: their deep
-// copies, the CRD in config/crd, and docs/reference/gohubcluster.md.
+// copies, the CRD in config/crd and in the chart, and docs/reference/gohubcluster.md.
 //
 // Run it from the module's root: make generate, which first makes the deep
 // copies, without which the types do not compile. With -check it writes nothing
@@ -46,6 +46,7 @@ func run(ctx context.Context, root string, check bool) error {
 		return err
 	}
 	files[referenceFile] = reference
+	files[chartCRDFile] = files[crdFile]
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		f := file{path: path, data: files[path]}
 		if check {
