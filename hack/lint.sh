@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # lint.sh: formatting, go vet (also for systems without epoll), staticcheck,
-# errcheck; in the main module and in the benchmarks.
+# errcheck; in the main module, and vet in those below it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -18,4 +18,5 @@ GOOS=windows go vet ./internal/hub/conn
 tool staticcheck ./...
 tool errcheck -exclude hack/errcheck.txt -ignoretests ./...
 (cd bench && go vet ./...)
+(cd test/alerts && go vet ./...)
 echo "lint: ok"

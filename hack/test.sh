@@ -36,6 +36,7 @@ run all "$@" $others || status=1
 run chaos "$@" $chaos || status=1
 run engine-auto "$@" $engines -engine=auto || status=1
 run engine-goroutine "$@" $engines -engine=goroutine || status=1
+(cd test/alerts && go test -shuffle=on ./...) || status=1 # a module of its own
 if ! diff <(passed engine-auto) <(passed engine-goroutine) >"$OUT/engines.diff"; then
 	echo "tests that passed on one engine only (< auto, > goroutine):" >&2
 	cat "$OUT/engines.diff" >&2
