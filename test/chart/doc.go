@@ -1,0 +1,3 @@
+// Package chart tests charts/gohub with helm: what it refuses, and what the
+// objects are that it makes.
+package chart
