@@ -116,11 +116,14 @@ func scenarios() map[string]struct {
 rbac: {scope: namespace}
 watchNamespaces: [chat, games]`},
 		"own namespace": {values: `
-rbac: {scope: namespace}
+rbac: {scope: namespace, aggregate: false}
+metrics: {auth: false}
+fullnameOverride: mine
 cluster: {create: true, name: mine}`},
 		"nothing optional": {values: `
 rbac: {create: false}
 serviceAccount: {create: false, name: theirs}
+images: {hub: {digest: "sha256:` + strings.Repeat("c", 64) + `"}, redis: {digest: "sha256:` + strings.Repeat("d", 64) + `"}}
 crds: {upgradeHook: false}
 metrics: {enabled: false}
 networkPolicy: {enabled: false}
@@ -135,8 +138,8 @@ image: {repository: "registry.example.com:5000/operator", tag: v9.9.9, digest: "
 imagePullSecrets: [{name: registry}]
 images:
   hub: {repository: registry.example.com/hub, tag: v9}
-  nats: {digest: "sha256:` + strings.Repeat("b", 64) + `"}
-  redis: {tag: "8"}
+  nats: {repository: registry.example.com/nats, tag: v2, digest: "sha256:` + strings.Repeat("b", 64) + `"}
+  redis: {repository: registry.example.com/redis, tag: "8"}
 serviceAccount: {name: op, annotations: {example.com/role: chat}}
 maxConcurrentReconciles: 16
 log: {level: debug, format: text}
@@ -153,7 +156,7 @@ metrics:
   certSecret: operator-tls
   serviceMonitor: {enabled: true, interval: 15s, labels: {release: prometheus}, tlsConfig: {serverName: operator}}
 prometheusRule: {enabled: true, namespace: monitoring, labels: {release: prometheus}, alertLabels: {team: chat}, disabled: [GoHubPanics], runbookURL: "https://wiki.example.com/"}
-dashboard: {enabled: true, namespace: monitoring, annotations: {folder: GoHub}}
+dashboard: {enabled: true, namespace: monitoring, labels: {sidecar: "2"}, annotations: {folder: GoHub}}
 networkPolicy:
   apiServerPorts: [6443]
   apiServerCIDRs: [10.0.0.1/32, "fd00::/64"]

@@ -27,8 +27,8 @@ func TestDeployment(t *testing.T) {
 		"--pod-labels=app.kubernetes.io/component=operator,app.kubernetes.io/instance=gohub,app.kubernetes.io/name=gohub-operator",
 		"--metrics-address=:9443", "--metrics-auth=true", "--metrics-cert-dir=/etc/metrics-tls", "--health-address=:8081",
 		"--hub-image=registry.example.com/hub:v9",
-		"--nats-image=docker.io/library/nats@sha256:" + strings.Repeat("b", 64),
-		"--redis-image=docker.io/library/redis:8",
+		"--nats-image=registry.example.com/nats@sha256:" + strings.Repeat("b", 64),
+		"--redis-image=registry.example.com/redis:8",
 		"--max-concurrent-reconciles=16", "--log-level=debug", "--log-format=text",
 	}
 	if !slices.Equal(c.Args, want) {
@@ -192,7 +192,7 @@ func TestMonitoring(t *testing.T) {
 	}
 
 	d := find[*corev1.ConfigMap](t, all, "ConfigMap", "-dashboard")
-	if d.Namespace != "monitoring" || d.Labels["grafana_dashboard"] != "1" || d.Annotations["folder"] != "GoHub" || !json.Valid([]byte(d.Data["gohub.json"])) {
+	if d.Namespace != "monitoring" || d.Labels["grafana_dashboard"] != "1" || d.Labels["sidecar"] != "2" || d.Annotations["folder"] != "GoHub" || !json.Valid([]byte(d.Data["gohub.json"])) {
 		t.Errorf("dashboard %+v", d.ObjectMeta)
 	}
 

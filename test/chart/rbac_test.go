@@ -223,4 +223,9 @@ func TestPeopleMaySeeAndEdit(t *testing.T) {
 	if !slices.Contains(permissions(t, edit.Rules), "patch gohubclusters/scale.gohub.io []") {
 		t.Error("editors may not scale")
 	}
+	for _, o := range render(t, "rbac: {aggregate: false}") {
+		if strings.HasSuffix(o.GetName(), "-view") || strings.HasSuffix(o.GetName(), "-edit") {
+			t.Errorf("%s %s is there though it is off", o.GetKind(), o.GetName())
+		}
+	}
 }
