@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -68,6 +69,18 @@ type (
 	}
 )
 
+// knownTypes are those of Kubernetes, of its extension and our own.
+func knownTypes(t *testing.T) *runtime.Scheme {
+	t.Helper()
+	types := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, apiextensionsv1.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(types); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return types
+}
+
 // typed returns the object as its Go type; a field that it does not have fails
 // the test.
 func typed(t *testing.T, o *unstructured.Unstructured) any {
@@ -83,13 +96,7 @@ func typed(t *testing.T, o *unstructured.Unstructured) any {
 	case "ServiceMonitor":
 		into = &monitoringService{}
 	default:
-		types := runtime.NewScheme()
-		for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, v1alpha1.AddToScheme} {
-			if err := add(types); err != nil {
-				t.Fatal(err)
-			}
-		}
-		codecs := serializer.NewCodecFactory(types, serializer.EnableStrict)
+		codecs := serializer.NewCodecFactory(knownTypes(t), serializer.EnableStrict)
 		decoded, _, err := codecs.UniversalDeserializer().Decode(data, nil, nil)
 		if err != nil {
 			t.Errorf("%s %s: %v", o.GetKind(), o.GetName(), err)
