@@ -8,6 +8,7 @@ TOOL    := $(GO) tool -modfile=hack/tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # Of the images.
 PLATFORMS ?= linux/amd64,linux/arm64
+MANIFESTS ?= dist/install.yaml
 
 .DEFAULT_GOAL := help
 
@@ -53,6 +54,12 @@ e2e: ## Test on such a cluster, and end it (ARGS="-test.run=Smoke", E2E_KEEP=1)
 .PHONY: envtest
 envtest: ## Build the API server that tests of the operator run on, and print its folder
 	@$(GO) run ./hack/cluster assets
+
+.PHONY: manifests
+manifests: ## Write dist/install.yaml: the operator without Helm, for kubectl apply --server-side -f
+	@mkdir -p $(dir $(MANIFESTS))
+	(printf 'apiVersion: v1\nkind: Namespace\nmetadata:\n  name: gohub-system\n  labels:\n    pod-security.kubernetes.io/enforce: restricted\n'; \
+		$(TOOL) helm template gohub charts/gohub --namespace gohub-system --include-crds --no-hooks --kube-version 1.30.0) >$(MANIFESTS)
 
 .PHONY: kind-up
 kind-up: ## Start a cluster in Docker with these images, the chart and a sample

@@ -4,17 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
-	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -26,157 +24,20 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/chenxilol/gohub/api/v1alpha1"
 )
 
-// patience is how long something may take on a busy machine.
-const patience = 2 * time.Minute
-
-// kubernetes is an API server without anything that runs what it is told, and the
-// operator's program.
-type kubernetes struct {
-	client.Client
-	t        *testing.T
-	env      *envtest.Environment
-	operator string
-	admin    string // path of a kubeconfig
-}
-
-func startKubernetes(t *testing.T) *kubernetes {
-	t.Helper()
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		const missing = "KUBEBUILDER_ASSETS is not set: there is no API server to test on; make envtest prints what to set it to"
-		if os.Getenv("CI") != "" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
-	ctrl.SetLogger(logr.Discard())
-	k := &kubernetes{t: t, env: &envtest.Environment{}, operator: filepath.Join(t.TempDir(), "operator")}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", k.operator, "../../cmd/operator").CombinedOutput(); err != nil {
-		t.Fatalf("build the operator: %v\n%s", err, out)
-	}
-	cfg, err := k.env.Start()
-	if err != nil {
-		t.Fatalf("start the API server: %v", err)
-	}
-	t.Cleanup(func() { _ = k.env.Stop() })
-	k.admin = k.kubeconfig("admin", "system:masters")
-	if k.Client, err = client.New(cfg, client.Options{Scheme: knownTypes(t)}); err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
-// kubeconfig makes a user and returns the path of its kubeconfig.
-func (k *kubernetes) kubeconfig(name string, groups ...string) string {
-	k.t.Helper()
-	user, err := k.env.AddUser(envtest.User{Name: name, Groups: groups}, nil)
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	text, err := user.KubeConfig()
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	file := filepath.Join(k.t.TempDir(), "kubeconfig")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		k.t.Fatal(err)
-	}
-	return file
-}
-
-// account is the kubeconfig of one who is let do what a ServiceAccount is.
-func (k *kubernetes) account(name string) string {
-	return k.kubeconfig("system:serviceaccount:"+namespace+":"+name, "system:serviceaccounts", "system:serviceaccounts:"+namespace)
-}
-
-func (k *kubernetes) namespace(name string) {
-	k.t.Helper()
-	if err := k.Create(k.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
-		k.t.Fatal(err)
-	}
-}
-
-func (k *kubernetes) helm(args ...string) error {
-	k.t.Helper()
-	_, err := runHelm(k.t, append(args, "--namespace", namespace, "--kubeconfig", k.admin)...)
-	return err
-}
-
-// run starts the operator's program as a ServiceAccount, and returns what it has
-// written so far.
-func (k *kubernetes) run(account string, args ...string) (output func() string) {
-	k.t.Helper()
-	var log logBuffer
-	cmd := exec.CommandContext(k.t.Context(), k.operator, args...)
-	cmd.Env = []string{"KUBECONFIG=" + k.account(account), "POD_NAMESPACE=" + namespace}
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		k.t.Fatal(err)
-	}
-	k.t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	return log.String
-}
-
-// logBuffer is written by a program and read by the test.
-type logBuffer struct {
-	mu   sync.Mutex
-	data bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.data.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.data.String()
-}
-
-// await asks until the answer is nil.
-func (k *kubernetes) await(what string, ask func(ctx context.Context) error) {
-	k.t.Helper()
-	ctx, cancel := context.WithTimeout(k.t.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := ask(ctx)
-		if err == nil {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			k.t.Fatalf("%s: %v", what, err)
-		}
-	}
-}
-
-// exists asks for an object.
-func (k *kubernetes) exists(in, name string, o client.Object) func(context.Context) error {
-	return func(ctx context.Context) error { return k.Get(ctx, client.ObjectKey{Namespace: in, Name: name}, o) }
-}
-
-// operatorArgs are those of the chart's Deployment, without fixed ports.
-func (k *kubernetes) operatorArgs() []string {
+// operatorArgs are those of the chart's Deployment, with metrics at an address
+// that everybody may read.
+func (k *kubernetes) operatorArgs(metrics string) []string {
 	k.t.Helper()
 	d := &appsv1.Deployment{}
 	if err := k.Get(k.t.Context(), client.ObjectKey{Namespace: namespace, Name: "gohub-operator"}, d); err != nil {
 		k.t.Fatal(err)
 	}
-	return append(slices.Clone(d.Spec.Template.Spec.Containers[0].Args), "--metrics-address=127.0.0.1:0", "--health-address=0")
+	return append(slices.Clone(d.Spec.Template.Spec.Containers[0].Args), "--metrics-address="+metrics, "--metrics-auth=false", "--health-address=0")
 }
 
 // TestInstall installs the chart on a real API server, where the operator makes a
@@ -203,8 +64,10 @@ func TestInstall(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			log := k.run("gohub-operator", k.operatorArgs()...)
+			metrics := freeAddress(t)
+			log := k.run("gohub-operator", k.operatorArgs(metrics)...)
 			k.reconciles(c, log)
+			k.hasMetrics(metrics)
 			k.upgrades(mode.set)
 			if err := k.helm("uninstall", release, "--cascade", "background"); err != nil {
 				t.Fatal(err)
@@ -258,6 +121,44 @@ func (k *kubernetes) reconciles(c *v1alpha1.GoHubCluster, log func() string) {
 	if err := failed(nil); err != nil {
 		k.t.Fatal(err)
 	}
+}
+
+// hasMetrics asks the operator for those that the alerts and the dashboard use.
+func (k *kubernetes) hasMetrics(address string) {
+	k.t.Helper()
+	var text []byte
+	for _, file := range []string{"alerts.yaml", "dashboard.json"} {
+		data, err := os.ReadFile(filepath.Join(chartDir, "files", file))
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		text = append(text, data...)
+	}
+	names := regexp.MustCompile(`\b(gohub_operator|controller_runtime|rest_client)_[a-z_]+`).FindAllString(string(text), -1)
+	if len(names) < 8 {
+		k.t.Fatalf("metrics %v", names)
+	}
+	k.await("metrics", func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		page, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if !bytes.Contains(page, []byte("\n"+name+"{")) {
+				return fmt.Errorf("the operator has no %s", name)
+			}
+		}
+		return nil
+	})
 }
 
 // upgrades takes a field from the CRD, as an older one may lack it; the upgrade

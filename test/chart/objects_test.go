@@ -3,7 +3,6 @@ package chart
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
@@ -18,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
-	"sigs.k8s.io/yaml"
 
 	"github.com/chenxilol/gohub/api/v1alpha1"
 )
@@ -239,49 +237,5 @@ func TestSelectors(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-// TestChartNamesItsImages: the annotations of Chart.yaml, by which mirrors are
-// filled, name what the operator is told.
-func TestChartNamesItsImages(t *testing.T) {
-	data, err := os.ReadFile(chartDir + "/Chart.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var chart struct {
-		AppVersion  string
-		Annotations map[string]string
-	}
-	if err := yaml.Unmarshal(data, &chart); err != nil {
-		t.Fatal(err)
-	}
-	var images []struct{ Name, Image string }
-	if err := yaml.Unmarshal([]byte(chart.Annotations["artifacthub.io/images"]), &images); err != nil {
-		t.Fatal(err)
-	}
-	operator := pods(t, render(t, ""))["Deployment gohub-operator"].Spec.Containers[0]
-	text := operator.Image + " " + strings.Join(operator.Args, " ") + " "
-	if len(images) != 4 {
-		t.Errorf("%d images", len(images))
-	}
-	for _, i := range images {
-		want := "--" + i.Name + "-image=" + i.Image + " "
-		if i.Name == "operator" {
-			want = i.Image + " "
-		}
-		if !strings.Contains(text, want) {
-			t.Errorf("%s: no %q in %s", i.Name, want, text)
-		}
-	}
-	// The operator's NATS is the one that hubs are tested with.
-	module, err := os.ReadFile("../../go.mod")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, version, _ := strings.Cut(string(module), "nats-io/nats-server/v2 v")
-	version, _, _ = strings.Cut(version, "\n")
-	if want := "docker.io/library/nats:" + version + "-alpine "; !strings.Contains(text, want) {
-		t.Errorf("no %q in %s", want, text)
 	}
 }
