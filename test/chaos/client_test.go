@@ -259,10 +259,11 @@ func (c *client) renew(x *conn) {
 		c.w.t.Error(err)
 		return
 	}
+	asked := c.w.now()
 	f, err := x.call("authenticate", tokenData{token}, history.Event{})
 	if err == nil && f.Type == "authenticated" {
 		c.w.count("renewal")
-		x.noteLocked(history.Event{Kind: history.Renewed, Until: end})
+		x.noteLocked(history.Event{Kind: history.Renewed, Since: asked, Until: end})
 	}
 }
 

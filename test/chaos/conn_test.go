@@ -58,7 +58,7 @@ func (w *world) dial(ctx context.Context, c *client, h *hubProcess, ttl time.Dur
 	}
 	x := &conn{
 		w: w, ws: ws, client: c, ended: make(chan struct{}), calls: make(map[int64]chan frame),
-		session: &history.Session{Client: c.id, Node: h.name, V1: c.v1, Opened: w.now(), TokenEnd: end},
+		session: &history.Session{Client: c.id, Node: h.name, V1: c.v1, Slow: c.slow, Opened: w.now(), TokenEnd: end},
 	}
 	w.record(x.session)
 	w.reading.Go(x.read)

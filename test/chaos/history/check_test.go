@@ -220,6 +220,12 @@ func TestCheck(t *testing.T) {
 			a.V1 = false
 			remove(a, messages+5)
 		}, ""},
+		{"lost to a slow reader", func(_ *history.History, a *history.Session) { a.Slow = true; remove(a, messages+5) }, history.SilentLoss},
+		{"not yet read by a slow reader", func(_ *history.History, a *history.Session) {
+			a.Slow = true
+			remove(a, len(a.Events)-1)
+			remove(a, messages+8)
+		}, ""},
 		{"the end of a history lost", func(h *history.History, a *history.Session) {
 			i := slices.IndexFunc(a.Events, func(e history.Event) bool { return e.ID == id(111) })
 			remove(a, i)
@@ -263,6 +269,14 @@ func TestCheck(t *testing.T) {
 			h.Sessions[5].TokenEnd = at(70)
 			h.Sessions[5].Events = append(h.Sessions[5].Events, history.Event{Kind: history.Renewed, At: at(60), Until: at(200)})
 		}, ""},
+		{"renewed, and told so late", func(h *history.History, a *history.Session) {
+			a.TokenEnd = at(7)
+			a.Events = append(a.Events, history.Event{Kind: history.Renewed, Since: at(6), At: at(40), Until: at(200)})
+		}, ""},
+		{"renewed when it was over", func(h *history.History, a *history.Session) {
+			a.TokenEnd = at(7)
+			a.Events = append(a.Events, history.Event{Kind: history.Renewed, Since: at(39), At: at(40), Until: at(200)})
+		}, history.Expiry},
 		{"closed before the slot", func(h *history.History, _ *history.Session) {
 			b := h.Sessions[1]
 			b.Events[len(b.Events)-1].At = at(31)
@@ -271,6 +285,11 @@ func TestCheck(t *testing.T) {
 			b := h.Sessions[1]
 			b.Events[len(b.Events)-1].At = at(31)
 			b.Events = slices.Insert(b.Events, len(b.Events)-2, history.Event{Kind: history.Stalled, At: at(28)}, history.Event{Kind: history.Flowing, At: at(30)})
+		}, ""},
+		{"closed before the slot that a slow reader read of", func(h *history.History, _ *history.Session) {
+			b := h.Sessions[1]
+			b.Events[len(b.Events)-1].At = at(31)
+			b.Slow = true
 		}, ""},
 		{"closed without a notice", func(h *history.History, _ *history.Session) {
 			b := h.Sessions[1]

@@ -6,25 +6,40 @@ import "time"
 // what was sent then, and is closed.
 func (c *checker) checkExpiry() {
 	for _, s := range c.h.Sessions {
-		end, closed := s.TokenEnd, time.Duration(0)
+		closed := false
 		for _, e := range s.Events {
 			switch e.Kind {
-			case Renewed:
-				end = e.Until
 			case Closed, Hangup:
-				if closed == 0 {
-					closed = e.At
-				}
+				closed = true
 			case Received:
-				if p := c.published[e.ID]; end > 0 && p != nil && p.Begin > end+expiryWithin {
+				end, p := s.tokenEnd(e.At), c.published[e.ID]
+				if end > 0 && p != nil && p.Begin > end+expiryWithin {
 					c.violate(Expiry, "%v: %v came, its token ended at %v", s, p, round(end))
 				}
 			}
 		}
-		if end > 0 && closed == 0 && c.due(end, stallsOf(s, c.h.End)) < c.h.End {
+		if end := s.tokenEnd(c.h.End); end > 0 && !closed && c.due(end, stallsOf(s, c.h.End)) < c.h.End {
 			c.violate(Expiry, "%v: still open, its token ended at %v", s, round(end))
 		}
 	}
+}
+
+// tokenEnd is when the token ends that a session has at a time. A new one that
+// the client was still waiting to be told of may count already.
+func (s *Session) tokenEnd(at time.Duration) time.Duration {
+	end := s.TokenEnd
+	if end == 0 {
+		return 0
+	}
+	for _, e := range s.Events {
+		switch {
+		case e.Kind == Renewed && e.At <= at:
+			end = e.Until
+		case e.Kind == Renewed && e.Since <= at:
+			end = max(end, e.Until)
+		}
+	}
+	return end
 }
 
 // Close codes (docs/protocol.md).
@@ -72,12 +87,12 @@ func (c *checker) checkClose(s *Session, e Event, tokenEnd time.Duration, told *
 		c.checkSlot(s, e, told)
 	case closeAbnormal:
 		// Of a connection that is not read the hub takes leave without a word.
-		slow := len(stallsOf(s, c.h.End)) > 0
+		slow := s.slow()
 		reason = c.during(s.Node, since, e.At, func(f Fault) bool { return f.Killed || f.Drain && slow })
 	case closeExpired:
 		reason = tokenEnd > 0 && e.At > tokenEnd-time.Second
 	case closeSlow:
-		reason = len(stallsOf(s, c.h.End)) > 0
+		reason = s.slow()
 	case closeReplaced:
 		for _, other := range same {
 			reason = reason || other != s && other.Opened > s.Opened-Patience
@@ -90,24 +105,10 @@ func (c *checker) checkClose(s *Session, e Event, tokenEnd time.Duration, told *
 
 func (c *checker) checkSlot(s *Session, e Event, told *Event) {
 	switch {
-	case !s.V1, len(stallsOf(s, c.h.End)) > 0: // a slow reader reads of its slot late
-	case late(s, told): // it has read of its slot when that was near
+	case !s.V1, s.slow(): // a slow reader reads of its slot late
 	case told == nil:
 		c.violate(DrainSlots, "%v: closed at %v without a notice", s, round(e.At))
 	case e.At < told.At+told.After-slotEarly:
 		c.violate(DrainSlots, "%v: closed at %v, its slot was %v", s, round(e.At), round(told.At+told.After))
 	}
-}
-
-// late tells whether a session had stopped reading when it was told of its slot.
-func late(s *Session, told *Event) bool {
-	if told == nil {
-		return false
-	}
-	for _, w := range stallsOf(s, told.At) {
-		if w.end > told.At-Patience {
-			return true
-		}
-	}
-	return false
 }

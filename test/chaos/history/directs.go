@@ -29,7 +29,7 @@ func (c *checker) checkDirects() {
 		}
 		var there *Session // throughout
 		for _, s := range sessions[d.Target] {
-			if s.Opened < d.Begin-foundWithin && s.until(c.h.End) >= c.due(d.End, stallsOf(s, c.h.End)) && d.Begin <= c.heardUntil(s) {
+			if s.Opened < d.Begin-foundWithin && s.until(c.h.End) >= c.due(d.End, stallsOf(s, c.h.End)) && c.due(d.End, nil) <= c.heardUntil(s) {
 				there = s
 			}
 		}

@@ -28,7 +28,7 @@ func (c *checker) checkGaps() {
 		k := key{x.session.Node, x.room}
 		members[k] = append(members[k], window{x.begin, x.end})
 		for _, e := range x.events {
-			if e.Kind == GapTold && !(e.Reason == gapSlow && len(x.stalls) > 0) {
+			if e.Kind == GapTold && !(e.Reason == gapSlow && x.session.slow()) {
 				gaps[k] = append(gaps[k], window{max(e.Since, x.begin), e.At})
 			}
 		}

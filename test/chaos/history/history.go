@@ -71,6 +71,7 @@ type Session struct {
 	Client   string
 	Node     string
 	V1       bool          // speaks gohub.v1, and so is told of gaps
+	Slow     bool          // takes little at a time, and reads everything late
 	Opened   time.Duration // the handshake was answered
 	TokenEnd time.Duration // when its token ends; 0: not in this run
 	Events   []Event       // what was received is in the order of receiving
@@ -90,7 +91,7 @@ const (
 	DirectIn                  // ID, Damaged
 	GapTold                   // Room, Since, Reason
 	Reconnect                 // After
-	Renewed                   // Until: the token's end from now on
+	Renewed                   // Since: asked for; Until: the token's end from now on
 	Stalled                   // the client reads no more
 	Flowing                   // the client reads again
 	Hangup                    // the client goes without a word, or closes

@@ -160,26 +160,27 @@ func (c *checker) timelinesOf() []*timeline {
 	return all
 }
 
-// heardUntil is when the newest message was published that a session heard: one
-// that had stopped reading may not have come further, and reads of its end only
-// behind all that was sent before. It is the end of the run for others.
+// heardUntil is when the newest message was published that a session heard: a
+// slow reader may not have come further, and reads of its end only behind all
+// that was sent before. It is the end of the run for others. What was due by
+// then has come before that message, or never: what is published at about the
+// same time may come in any order.
 func (c *checker) heardUntil(s *Session) time.Duration {
-	stalled := false
-	var newest time.Duration
-	for _, e := range s.Events {
-		switch e.Kind {
-		case Stalled:
-			stalled = true
-		case Received:
-			if p := c.published[e.ID]; p != nil {
-				newest = max(newest, p.Begin)
-			}
-		}
-	}
-	if !stalled {
+	if !s.slow() {
 		return c.h.End
 	}
+	var newest time.Duration
+	for _, e := range s.Events {
+		if p := c.published[e.ID]; e.Kind == Received && p != nil {
+			newest = max(newest, p.Begin)
+		}
+	}
 	return newest
+}
+
+// slow tells whether a session may read what it is sent, and of its end, late.
+func (s *Session) slow() bool {
+	return s.Slow || slices.ContainsFunc(s.Events, func(e Event) bool { return e.Kind == Stalled })
 }
 
 // due is when what was done at a time has to have happened, whatever faults it

@@ -15,7 +15,7 @@ func (c *checker) checkRooms() {
 		}
 		heard := c.heardUntil(x.session)
 		for _, p := range c.byRoom[x.room] {
-			if !c.owed(x, p) || p.Begin > heard || c.due(p.End, x.stalls) > x.end {
+			if !c.owed(x, p) || c.due(p.End, nil) > heard || c.due(p.End, x.stalls) > x.end {
 				continue
 			}
 			c.report.Owed++
@@ -73,7 +73,7 @@ func (c *checker) checkHistories() {
 		heard := c.heardUntil(last.session)
 		for _, p := range c.byRoom[t.room] {
 			whole := span{session: last.session, begin: first.begin, end: last.end}
-			if !c.owed(&whole, p) || p.Begin > heard || c.due(p.End, last.stalls) > last.end || c.due(last.begin, last.stalls) > last.end {
+			if !c.owed(&whole, p) || c.due(p.End, nil) > heard || c.due(p.End, last.stalls) > last.end || c.due(last.begin, last.stalls) > last.end {
 				continue
 			}
 			c.report.Owed++
