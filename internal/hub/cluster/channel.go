@@ -235,14 +235,23 @@ func (c *Cluster) receiveRoom(m bus.Message) {
 // oldAfter is the age from which a message shows that somebody was asleep.
 const oldAfter = 500 * time.Millisecond
 
-// checkAge has the host end what is overdue, where a message is old.
+// overdue is when the host was told of old messages last.
+type overdue struct {
+	mu sync.Mutex // guards at; held while the host is told
+	at time.Time
+}
+
+// checkAge has the host end what is overdue, where a message is old. Whoever
+// brings another meanwhile waits for that: it must not come first.
 func (c *Cluster) checkAge(at time.Time) {
 	now := c.cfg.Now()
 	if now.Sub(at) < oldAfter {
 		return
 	}
-	last := c.overdue.Load()
-	if now.UnixMilli()-last > 500 && c.overdue.CompareAndSwap(last, now.UnixMilli()) {
+	c.overdue.mu.Lock()
+	defer c.overdue.mu.Unlock()
+	if now.Sub(c.overdue.at) > oldAfter {
+		c.overdue.at = now
 		c.cfg.Host.Overdue()
 	}
 }

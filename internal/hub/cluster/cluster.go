@@ -147,7 +147,7 @@ type Cluster struct {
 	Metrics Metrics
 
 	beat      atomic.Uint64
-	overdue   atomic.Int64    // when the host was told of old messages last, in Unix milliseconds
+	overdue   overdue
 	gone      atomic.Bool     // the others have been told that this node leaves
 	resyncing atomic.Bool     // resync is about to look around
 	rate      rate            // of messages from this node's clients

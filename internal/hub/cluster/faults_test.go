@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -242,6 +243,40 @@ func TestJoinedWhileCut(t *testing.T) {
 		w.pass(20 * time.Second)
 		if len(b.heardIn("r")) == 0 && len(b.gapsIn("r")) == 0 {
 			t.Error("silent loss")
+		}
+	})
+}
+
+// Nothing comes before what is overdue has been ended, by whichever goroutine of
+// the bus.
+func TestOverdueFirst(t *testing.T) {
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		w.scatter = true
+		a, b := w.nodes[0], w.add()
+		w.hold(b, "r0")
+		w.hold(b, "r1")
+		first := true
+		var early []string
+		b.host.overdue = func() {
+			if first {
+				first = false
+				for range 1000 {
+					runtime.Gosched() // the others may come now
+				}
+				early = append(b.heardIn("r0"), b.heardIn("r1")...)
+			}
+		}
+		w.broker.Pause()
+		say(a, "r0", "old")
+		say(a, "r1", "old")
+		w.pass(time.Second)
+		w.broker.Resume()
+		w.pass(time.Second)
+		if first || len(early) > 0 {
+			t.Errorf("ended anything: %v; came before: %q", !first, early)
+		}
+		if len(b.heardIn("r0"))+len(b.heardIn("r1")) != 2 {
+			t.Errorf("heard %q and %q", b.heardIn("r0"), b.heardIn("r1"))
 		}
 	})
 }

@@ -30,6 +30,7 @@ type host struct {
 	outages []cluster.Outage
 	defined []cluster.Definition
 	deleted []string
+	overdue func() // nil: nothing is
 }
 
 func newHost() *host {
@@ -96,7 +97,11 @@ func (h *host) Undefine(room string) {
 	h.deleted = append(h.deleted, room)
 }
 
-func (h *host) Overdue() {}
+func (h *host) Overdue() {
+	if h.overdue != nil {
+		h.overdue()
+	}
+}
 
 func (h *host) Lapsed() {}
 
@@ -136,6 +141,8 @@ type world struct {
 	broker *memory.Broker
 	nodes  []*testNode
 	keep   bus.Retention
+
+	scatter bool // of the nodes to come, see plain
 }
 
 // inWorld runs f with n nodes that know each other.
@@ -156,7 +163,17 @@ func inWorld(t *testing.T, n int, f func(t *testing.T, w *world)) {
 }
 
 // plain hides what a broker can do besides carrying messages.
-type plain struct{ bus.Bus }
+type plain struct {
+	bus.Bus
+	scatter bool // each message of a room is delivered on a goroutine of its own
+}
+
+func (b plain) Subscribe(subject string, deliver func(bus.Message)) (bus.Subscription, error) {
+	if b.scatter && subject[0] == 'r' {
+		return b.Bus.Subscribe(subject, func(m bus.Message) { go deliver(m) })
+	}
+	return b.Bus.Subscribe(subject, deliver)
+}
 
 // add starts a node.
 func (w *world) add() *testNode {
@@ -172,7 +189,7 @@ func (w *world) add() *testNode {
 	}
 	x.bus = b
 	x.Cluster = cluster.New(cluster.Config{
-		Bus: plain{b}, Host: x.host, Node: x.name, Address: func() string { return "" }, Version: "test", Retention: w.keep, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Bus: plain{b, w.scatter}, Host: x.host, Node: x.name, Address: func() string { return "" }, Version: "test", Retention: w.keep, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	w.nodes = append(w.nodes, x)
 	if err := x.Start(w.t.Context()); err != nil {

@@ -122,6 +122,7 @@ func (c *Cluster) repair(ctx context.Context, ch *channel) error {
 				continue
 			}
 			e.Place = bus.Place{Epoch: tail.Epoch, Offset: e.Offset, Prev: prev}
+			c.checkAge(e.at)
 			c.cfg.Host.Entry(ch.room, e.Entry)
 			prev = e.Offset
 		}
