@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -243,6 +244,43 @@ func TestJoinedWhileCut(t *testing.T) {
 		w.pass(20 * time.Second)
 		if len(b.heardIn("r")) == 0 && len(b.gapsIn("r")) == 0 {
 			t.Error("silent loss")
+		}
+	})
+}
+
+// Where both sides of a split have gone on with a history, the members of each
+// are told that they have missed what was appended on the other.
+func TestHistoryOfTwoSides(t *testing.T) {
+	inWorld(t, 4, func(t *testing.T, w *world) {
+		rooms := []string{"r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"}
+		for _, room := range rooms {
+			for _, x := range w.nodes {
+				follow(w, x, room)
+			}
+			add(w, w.nodes[0], room, "together")
+		}
+		w.broker.Partition([]string{w.nodes[0].name, w.nodes[1].name}, []string{w.nodes[2].name, w.nodes[3].name})
+		w.pass(12 * time.Second)
+		sides := [][]*testNode{w.nodes[:2], w.nodes[2:]}
+		apart := time.Now()
+		for i, side := range sides {
+			for _, room := range rooms {
+				add(w, side[i%2], room, fmt.Sprint("apart ", i))
+			}
+		}
+		w.pass(time.Second)
+		w.broker.Partition()
+		w.pass(10 * time.Second)
+		for i, side := range sides {
+			for _, x := range side {
+				for _, room := range rooms {
+					missed := fmt.Sprint("apart ", 1-i)
+					told := slices.ContainsFunc(x.gapsIn(room), func(g cluster.Gap) bool { return !g.Since.After(apart) })
+					if !told && !slices.Contains(x.seenIn(room), missed) {
+						t.Errorf("%s: %q of %s: silent loss", x.name, missed, room)
+					}
+				}
+			}
 		}
 	})
 }

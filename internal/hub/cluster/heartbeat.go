@@ -76,6 +76,13 @@ func (c *Cluster) heard(from uint64, r *reader) {
 	now := c.cfg.Now()
 	// A node that was thought dead has streams that this one has not heard.
 	returned := !fresh && x.info.Silent || fresh && now.Sub(info.Started) > deadAfter
+	if fresh && returned && c.nodes.entered.Load() {
+		x.apart, x.back = c.started, now // it was not there when this node looked
+		if at, ok := c.nodes.buried[from]; ok {
+			x.apart = at
+			delete(c.nodes.buried, from)
+		}
+	}
 	info.Rate = x.rate.of(info.Load.Messages, c.cfg.Now())
 	x.info, x.heard = info, c.cfg.Now()
 	c.nodes.mu.Unlock()
@@ -127,6 +134,9 @@ func (c *Cluster) nodeGone(boot uint64, died bool) {
 	c.nodes.mu.Lock()
 	x := c.nodes.known[boot]
 	delete(c.nodes.known, boot)
+	if x != nil && died {
+		c.nodes.bury(boot, x, c.cfg.Now())
+	}
 	c.nodes.mu.Unlock()
 	if x == nil {
 		return

@@ -25,6 +25,7 @@ type host struct {
 	rooms   map[string]bool
 	heard   map[string][]string // frames, by room
 	history map[string][]string // payloads, by room
+	seen    map[string][]string // those that members were given, by room
 	places  map[string][]bus.Place
 	gaps    map[string][]cluster.Gap
 	outages []cluster.Outage
@@ -35,7 +36,7 @@ type host struct {
 
 func newHost() *host {
 	return &host{
-		rooms: make(map[string]bool), heard: make(map[string][]string), history: make(map[string][]string),
+		rooms: make(map[string]bool), heard: make(map[string][]string), history: make(map[string][]string), seen: make(map[string][]string),
 		places: make(map[string][]bus.Place), gaps: make(map[string][]cluster.Gap),
 	}
 }
@@ -50,6 +51,7 @@ func (h *host) Entry(room string, e bus.Entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.history[room] = append(h.history[room], string(e.Payload))
+	h.seen[room] = append(h.seen[room], string(e.Payload))
 	h.places[room] = append(h.places[room], e.Place)
 }
 
@@ -119,6 +121,12 @@ func (h *host) historyOf(room string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.history[room])
+}
+
+func (h *host) seenIn(room string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.seen[room])
 }
 
 func (h *host) gapsIn(room string) []cluster.Gap {

@@ -28,6 +28,8 @@ type NodeInfo struct {
 type node struct {
 	info  NodeInfo
 	heard time.Time
+	apart time.Time // since when it and this node went on without each other; zero: they did not
+	back  time.Time // when that was over
 	rate  rate
 }
 
@@ -38,14 +40,49 @@ type nodes struct {
 
 	mu      sync.RWMutex // guards all below
 	known   map[uint64]*node
-	owners  []uint64  // who can own something, this node included, in order
-	changed time.Time // when owners did
-	lease   time.Time // until when this node may decide; see health.go
+	buried  map[uint64]time.Time // nodes that died: when they were heard last
+	owners  []uint64             // who can own something, this node included, in order
+	changed time.Time            // when owners did
+	lease   time.Time            // until when this node may decide; see health.go
 }
 
 func (n *nodes) init(now time.Time) {
 	n.known = make(map[uint64]*node)
+	n.buried = make(map[uint64]time.Time)
 	n.changed = now
+}
+
+const (
+	// buriedFor is how long a dead node may come back, and be known again.
+	buriedFor = time.Hour
+	// reunitedFor is how long two nodes are together before what they did while
+	// they were apart is settled.
+	reunitedFor = 2 * tailsEvery
+)
+
+// bury notes that a node is thought dead, which may only be cut off. The caller
+// holds the lock.
+func (n *nodes) bury(boot uint64, x *node, now time.Time) {
+	for old, at := range n.buried {
+		if now.Sub(at) > buriedFor {
+			delete(n.buried, old)
+		}
+	}
+	n.buried[boot] = x.heard
+	if !x.apart.IsZero() && now.Sub(x.back) < reunitedFor {
+		n.buried[boot] = x.apart
+	}
+}
+
+// apart returns since when a node that is there again went on without this one;
+// zero where it did not.
+func (n *nodes) apart(boot uint64) time.Time {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if x := n.known[boot]; x != nil {
+		return x.apart
+	}
+	return n.buried[boot]
 }
 
 // others returns the other nodes: those that are heard, and those that are not.

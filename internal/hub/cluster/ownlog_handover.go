@@ -39,16 +39,63 @@ const handOverTries = 3
 func (l *ownLog) giveTo(ctx context.Context, at uint64, subject string) error {
 	asked, cancel := context.WithTimeout(ctx, 2*answerWithin)
 	defer cancel()
-	if _, err := l.c.Ask(asked, at, "log.tail", text(subject)); err != nil {
+	answer, err := l.c.Ask(asked, at, "log.tail", text(subject))
+	if err != nil {
 		l.c.cfg.Logger.Debug("history not handed over", "error", err)
 		return err
 	}
+	r := reader{b: answer}
 	if x := l.log(subject); x != nil {
-		x.mu.Lock()
-		x.taken = !x.ready
-		x.mu.Unlock()
+		l.givenUp(x, r.string())
 	}
 	return nil
+}
+
+// givenUp notes that the new owner of a log goes on with an epoch. Where that is
+// another this log ends here: it is of nodes that were cut off from the owner.
+// What was appended meanwhile comes to nobody else, and all nodes are told so.
+func (l *ownLog) givenUp(x *ownedLog, epoch string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.taken {
+		return
+	}
+	ends := x.epoch != epoch && len(x.entries) > 0
+	if ends {
+		x.ready, x.given = false, true
+		last := x.entries[len(x.entries)-1]
+		r := reader{b: last.Payload}
+		w := writer(text(r.string()))
+		w.uint(uint64(last.at.UnixMilli()))
+		if err := l.c.Tell("log.ended", w); err != nil {
+			l.c.cfg.Logger.Debug("end of a history not told", "error", err)
+			return // handOver comes again
+		}
+	}
+	x.taken = !x.ready
+}
+
+// endedMargin is how far clocks may differ, and how long before it was cut off
+// a node may have been heard last.
+const endedMargin = 2 * heartbeatEvery
+
+// answerEnded tells the members here of a log that another node has given up:
+// they have missed what was appended to it while the two nodes were apart.
+func (l *ownLog) answerEnded(_ context.Context, from uint64, text []byte) ([]byte, error) {
+	r := reader{b: text}
+	room, last := r.string(), time.UnixMilli(int64(r.uint()))
+	since := l.c.nodes.apart(from)
+	if r.bad || since.IsZero() || last.Before(since.Add(-endedMargin)) {
+		return nil, r.err()
+	}
+	if ch := l.c.rooms.find(room); ch != nil {
+		held := ch.refs > 0
+		ch.mu.Unlock()
+		if held {
+			l.c.tellGap(room, Gap{Reason: ReasonHistory, Since: since})
+		}
+	}
+	return nil, nil
 }
 
 // log returns the log of a subject, nil where this node has none.
@@ -148,12 +195,19 @@ func (l *ownLog) answerTake(_ context.Context, _ uint64, question []byte) ([]byt
 // answerTaken forgets a log that another node has taken over.
 func (l *ownLog) answerTaken(_ context.Context, _ uint64, text []byte) ([]byte, error) {
 	r := reader{b: text}
-	subject := r.string()
+	subject, epoch := r.string(), r.string()
 	x := l.log(subject)
 	if x == nil || r.bad {
 		return nil, r.err()
 	}
 	l.c.spawn(func() { // the log may be in use for as long as a question takes
+		x.mu.Lock()
+		given := x.given
+		x.mu.Unlock()
+		if !given {
+			return
+		}
+		l.givenUp(x, epoch)
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		if !x.given {

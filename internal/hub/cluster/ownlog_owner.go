@@ -129,7 +129,9 @@ func (l *ownLog) open(subject string) (*ownedLog, error) {
 	}
 	if found {
 		// Copies elsewhere are old from now on, and must not be gone on with.
-		if err := l.c.Tell("log.taken", text(subject)); err != nil {
+		w := writer(text(subject))
+		w.string(x.epoch)
+		if err := l.c.Tell("log.taken", w); err != nil {
 			l.c.cfg.Logger.Debug("history taken over, and not told", "error", err)
 		}
 	}

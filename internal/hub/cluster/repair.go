@@ -272,6 +272,9 @@ func (c *Cluster) tails() {
 				c.sweepDefinitions(c.ctx)
 				if c.ownLog != nil {
 					c.ownLog.sweep()
+					ctx, cancel := context.WithTimeout(c.ctx, tailsEvery)
+					c.ownLog.handOver(ctx) // where it failed before
+					cancel()
 				}
 			}
 		}
