@@ -251,38 +251,56 @@ func TestJoinedWhileCut(t *testing.T) {
 // Where both sides of a split have gone on with a history, the members of each
 // are told that they have missed what was appended on the other.
 func TestHistoryOfTwoSides(t *testing.T) {
-	inWorld(t, 4, func(t *testing.T, w *world) {
-		rooms := []string{"r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"}
+	for _, before := range []bool{true, false} { // the members are there before the split
+		t.Run(fmt.Sprint("before=", before), func(t *testing.T) {
+			inWorld(t, 4, func(t *testing.T, w *world) { twoSides(t, w, before) })
+		})
+	}
+}
+
+func twoSides(t *testing.T, w *world, before bool) {
+	rooms := []string{"r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"}
+	enter := func() {
 		for _, room := range rooms {
 			for _, x := range w.nodes {
 				follow(w, x, room)
 			}
+		}
+	}
+	if before {
+		enter()
+		for _, room := range rooms {
 			add(w, w.nodes[0], room, "together")
 		}
-		w.broker.Partition([]string{w.nodes[0].name, w.nodes[1].name}, []string{w.nodes[2].name, w.nodes[3].name})
-		w.pass(12 * time.Second)
-		sides := [][]*testNode{w.nodes[:2], w.nodes[2:]}
-		apart := time.Now()
+	}
+	w.broker.Partition([]string{w.nodes[0].name, w.nodes[1].name}, []string{w.nodes[2].name, w.nodes[3].name})
+	w.pass(12 * time.Second)
+	if !before {
+		enter()
+	}
+	sides := [][]*testNode{w.nodes[:2], w.nodes[2:]}
+	apart := time.Now()
+	for n := range 3 {
 		for i, side := range sides {
 			for _, room := range rooms {
-				add(w, side[i%2], room, fmt.Sprint("apart ", i))
+				add(w, side[i%2], room, fmt.Sprint("apart ", i, n))
 			}
 		}
 		w.pass(time.Second)
-		w.broker.Partition()
-		w.pass(10 * time.Second)
-		for i, side := range sides {
-			for _, x := range side {
-				for _, room := range rooms {
-					missed := fmt.Sprint("apart ", 1-i)
-					told := slices.ContainsFunc(x.gapsIn(room), func(g cluster.Gap) bool { return !g.Since.After(apart) })
-					if !told && !slices.Contains(x.seenIn(room), missed) {
-						t.Errorf("%s: %q of %s: silent loss", x.name, missed, room)
-					}
+	}
+	w.broker.Partition()
+	w.pass(10 * time.Second)
+	for i, side := range sides {
+		for _, x := range side {
+			for _, room := range rooms {
+				missed := fmt.Sprint("apart ", 1-i, 0)
+				told := slices.ContainsFunc(x.gapsIn(room), func(g cluster.Gap) bool { return !g.Since.After(apart) })
+				if !told && !slices.Contains(x.seenIn(room), missed) {
+					t.Errorf("%s: %q of %s: silent loss, gaps %v", x.name, missed, room, x.gapsIn(room))
 				}
 			}
 		}
-	})
+	}
 }
 
 // Nothing comes before what is overdue has been ended, by whichever goroutine of

@@ -17,8 +17,9 @@ import (
 type feed struct {
 	state   feedState
 	tail    bus.Tail  // the last entry delivered
-	at      time.Time // when that was appended, by the clock of the node that did
+	at      time.Time // the latest that any entry delivered was appended, by the clock of the node that did
 	left    time.Time // at, when the log was changed for another; zero: never
+	before  string    // the epoch of the log that was left
 	wanted  bool      // members wait for it
 	missed  time.Time // since when there are members who joined without the history; zero: none
 	waiting []entry   // arrived while the log is read
@@ -55,7 +56,7 @@ const (
 )
 
 func (f *feed) reset() {
-	f.left, f.state, f.tail, f.at, f.wanted, f.missed, f.waiting = time.Time{}, feedCold, bus.Tail{}, time.Time{}, false, time.Time{}, nil
+	f.left, f.before, f.state, f.tail, f.at, f.wanted, f.missed, f.waiting = time.Time{}, "", feedCold, bus.Tail{}, time.Time{}, false, time.Time{}, nil
 }
 
 // Append adds an entry to a room's history, for all nodes: each delivers it
@@ -180,7 +181,7 @@ func (c *Cluster) receiveEntry(place bus.Place, payload []byte) {
 	case f.state == feedLive && place.Epoch == f.tail.Epoch && place.Offset <= f.tail.Offset:
 		ch.mu.Unlock()
 	case f.state == feedLive && place.Epoch == f.tail.Epoch && place.Prev == f.tail.Offset:
-		f.tail.Offset, f.at = place.Offset, at
+		f.passed(place.Offset, at)
 		f.deliver.Lock() // free: what reads the log and delivers from it is not at work
 		ch.mu.Unlock()
 		c.cfg.Host.Entry(room, bus.Entry{Place: place, Payload: r.rest()})
@@ -189,6 +190,15 @@ func (c *Cluster) receiveEntry(place bus.Place, payload []byte) {
 		f.waiting = append(f.waiting, entry{place, payload})
 		c.readLocked(ch)
 		ch.mu.Unlock()
+	}
+}
+
+// passed notes that an entry is delivered; the caller holds the channel's lock.
+// Of two appended at once the later may have begun earlier.
+func (f *feed) passed(offset uint64, at time.Time) {
+	f.tail.Offset = offset
+	if at.After(f.at) {
+		f.at = at
 	}
 }
 

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/chenxilol/gohub/pkg/bus"
@@ -59,7 +60,7 @@ func (ch *channel) nextWaiting() (next *entry, done bool) {
 			f.waiting = f.waiting[1:]
 			r := reader{b: e.payload}
 			r.string()
-			f.tail.Offset, f.at = e.place.Offset, time.UnixMilli(int64(r.uint()))
+			f.passed(e.place.Offset, time.UnixMilli(int64(r.uint())))
 			e.payload = r.rest()
 			return &e, false
 		default:
@@ -137,7 +138,8 @@ func (c *Cluster) repair(ctx context.Context, ch *channel) error {
 // switchEpoch goes on with a log that has begun anew, or with one that this node
 // had left for another while brokers were cut off from each other. What was
 // appended before the last entry that members here have had they may have had,
-// too, and are told that they may not; the rest is returned to be delivered
+// too, and are told that they may not, from the first of it on, unless it is
+// what they had before they left this log; the rest is returned to be delivered
 // behind where the log stood then.
 func (c *Cluster) switchEpoch(ch *channel, had bus.Tail, at time.Time, entries []logEntry, tail bus.Tail) (bus.Tail, []logEntry) {
 	start := bus.Tail{Epoch: tail.Epoch}
@@ -151,11 +153,16 @@ func (c *Cluster) switchEpoch(ch *channel, had bus.Tail, at time.Time, entries [
 	}
 	c.cfg.Host.History(ch.room, plainEntries(entries[:old]), start)
 	ch.mu.Lock()
-	since := at
-	if f := ch.feed; !f.left.IsZero() && f.left.Before(since) {
+	since, f := at, ch.feed
+	switch {
+	case old > 0 && f.before != tail.Epoch && entries[0].Prev > 0: // there was more
+		since = ch.since
+	case old > 0 && f.before != tail.Epoch:
+		since = earliest(entries[:old])
+	case !f.left.IsZero() && f.left.Before(since):
 		since = f.left
 	}
-	ch.feed.left = at
+	f.left, f.before = at, had.Epoch
 	ch.mu.Unlock()
 	c.tellGap(ch.room, Gap{Reason: ReasonHistory, Since: since,
 		From: bus.Place{Epoch: had.Epoch, Offset: had.Offset}, To: bus.Place{Epoch: start.Epoch, Offset: start.Offset}})
@@ -176,14 +183,19 @@ func plainEntries(list []logEntry) []bus.Entry {
 	return entries
 }
 
-// newest is when the last of some entries was appended; otherwise where there is
-// none.
+// newest is the latest that one of some entries was appended; otherwise where
+// there is none.
 func newest(list []logEntry, otherwise time.Time) time.Time {
 	if len(list) == 0 {
 		return otherwise
 	}
-	return list[len(list)-1].at
+	return slices.MaxFunc(list, byTime).at
 }
+
+// earliest is when the first of some entries was appended.
+func earliest(list []logEntry) time.Time { return slices.MinFunc(list, byTime).at }
+
+func byTime(a, b logEntry) int { return a.at.Compare(b.at) }
 
 // readAll reads the log behind an offset to its end. The payloads are those of
 // Append.
