@@ -47,6 +47,10 @@ func (s *Server) openBus() (func(cluster.Host) *cluster.Cluster, error) {
 		return nil, fmt.Errorf("connect to the bus: %w", err)
 	}
 	s.bus = b
+	if err := carries(b, o.MaxMessageSize); err != nil {
+		s.closeBus()
+		return nil, err
+	}
 	return func(h cluster.Host) *cluster.Cluster {
 		c := cluster.New(cluster.Config{
 			Bus: b, Host: h, Node: nodeID(o), Address: s.address, Version: Version(), Retention: keep, Now: time.Now, Logger: s.log,
@@ -54,6 +58,24 @@ func (s *Server) openBus() (func(cluster.Host) *cluster.Cluster, error) {
 		node.Store(c)
 		return c
 	}, nil
+}
+
+// carriesWithin bounds how long a bus is waited for that may carry less than is
+// asked of it: where it is away, what it carries is not known.
+const carriesWithin = 2 * time.Second
+
+// carries returns an error where clients may send what the bus does not carry.
+func carries(b bus.Bus, size int) error {
+	if size <= cluster.MaxMessage(b) { // no limit is looked at with each message
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), carriesWithin)
+	defer cancel()
+	if b.Probe(ctx) != nil || size <= cluster.MaxMessage(b) {
+		return nil
+	}
+	return fmt.Errorf("MaxMessageSize is %d: the bus carries payloads of %d bytes, so it must be at most %d (or raise max_payload of a NATS server)",
+		size, b.MaxPayload(), cluster.MaxMessage(b))
 }
 
 // closeBus ends a bus that no hub has taken.

@@ -113,7 +113,8 @@ type Options struct {
 	// SendQueueBytes.
 	WriteBufferSize int
 	// MaxMessageSize is the largest message in bytes a client may send, after
-	// decompression; 65536 by default, negative any.
+	// decompression; 65536 by default, negative any. In a cluster it is at most
+	// the largest payload of the bus less 8192.
 	MaxMessageSize int
 	// MaxConnections is the number of connections accepted; by default the
 	// process's limit of open descriptors less 256, negative any number.

@@ -123,6 +123,9 @@ func (h *Hub) BroadcastToRoom(roomID string, f hub.Frame, exclude []string) erro
 		return err
 	}
 	frame, op, err := encode(f)
+	if err == nil {
+		err = h.carried(len(frame), exclude)
+	}
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,9 @@ import (
 // BroadcastAll sends a frame to every client.
 func (h *Hub) BroadcastAll(f hub.Frame) error {
 	frame, _, err := encode(f)
+	if err == nil {
+		err = h.carried(len(frame), nil)
+	}
 	if err != nil {
 		return err
 	}

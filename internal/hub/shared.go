@@ -172,6 +172,9 @@ func (h *Hub) createShared(spec room.Spec) (*room.Room, error) {
 
 // publishShared sends a room_message to the members on every node.
 func (h *Hub) publishShared(ctx context.Context, id string, r *room.Room, p publication) (sdk.Receipt, error) {
+	if err := h.carried(len(p.content), p.exclude); err != nil {
+		return sdk.Receipt{}, err
+	}
 	if h.cfg.Rule(id).HistorySize > 0 {
 		return h.append(ctx, id, p)
 	}
@@ -202,6 +205,21 @@ func (h *Hub) publishShared(ctx context.Context, id string, r *room.Room, p publ
 		return sdk.Receipt{Scope: scopeNode}, nil
 	}
 	return sdk.Receipt{Scope: scopeCluster}, nil
+}
+
+// carried returns an error for what is too large to reach other nodes: it must
+// not reach the clients here only. exclude goes with it.
+func (h *Hub) carried(size int, exclude []string) error {
+	if h.cluster == nil {
+		return nil
+	}
+	for _, id := range exclude {
+		size += len(id) + 2
+	}
+	if most := h.cluster.MaxMessage(); size > most {
+		return hub.NewError(hub.CodeTooLarge, "the message is larger than the bus carries to other hubs (%d bytes)", most)
+	}
+	return nil
 }
 
 // append adds a room_message to the room's history; it is delivered, here too,

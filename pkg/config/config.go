@@ -160,7 +160,8 @@ type Config struct {
 
 	// MaxMessageSize is the largest message in bytes a client may send, counted
 	// after decompression; a larger one closes the connection with 1009.
-	// Negative allows any size.
+	// Negative allows any size. In a cluster it is at most the largest payload
+	// of the bus less 8192 (1040384 with NATS as it comes).
 	MaxMessageSize int `json:"maxMessageSize" negative:"unlimited"`
 
 	// MaxConnections is the number of connections this hub accepts; beyond it

@@ -46,7 +46,7 @@ func docs() map[string]string {
 		"jwtSubjectClaim":                       "JWTSubjectClaim names the claim that becomes the client's id. It cannot be iss, aud, exp, nbf, iat or permissions.",
 		"logLevel":                              "LogLevel is the least severe level that is logged.",
 		"maxConnections":                        "MaxConnections is the number of connections this hub accepts; beyond it upgrades are answered 503. Zero is the process's limit of open descriptors less 256. Negative accepts any number.",
-		"maxMessageSize":                        "MaxMessageSize is the largest message in bytes a client may send, counted after decompression; a larger one closes the connection with 1009. Negative allows any size.",
+		"maxMessageSize":                        "MaxMessageSize is the largest message in bytes a client may send, counted after decompression; a larger one closes the connection with 1009. Negative allows any size. In a cluster it is at most the largest payload of the bus less 8192 (1040384 with NATS as it comes).",
 		"maxRooms":                              "MaxRooms is the number of rooms this hub holds at once. Negative holds any number.",
 		"maxRoomsCreatedPerClient":              "MaxRoomsCreatedPerClient is the number of existing rooms one client may have created. Negative allows any number.",
 		"maxRoomsPerClient":                     "MaxRoomsPerClient is the number of rooms one client may be in at once. Negative allows any number.",

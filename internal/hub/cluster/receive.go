@@ -87,6 +87,16 @@ func (c *Cluster) serve(from, number uint64, name string, question []byte, answe
 
 // answer sends an answer; where the bus is away nobody waits for it.
 func (c *Cluster) answer(to, number uint64, data []byte, err error) {
+	w := c.answerOf(number, data, err)
+	if err := c.fits(w); err != nil {
+		w = c.answerOf(number, nil, err)
+	}
+	if err := c.bus.Publish(nodeSubject(to), w); err != nil {
+		c.cfg.Logger.Debug("answer not sent", "error", err)
+	}
+}
+
+func (c *Cluster) answerOf(number uint64, data []byte, err error) writer {
 	w := c.message(kindAnswer)
 	w.uint(number)
 	w.bool(err != nil)
@@ -95,9 +105,7 @@ func (c *Cluster) answer(to, number uint64, data []byte, err error) {
 	} else {
 		w = append(w, data...)
 	}
-	if err := c.bus.Publish(nodeSubject(to), w); err != nil {
-		c.cfg.Logger.Debug("answer not sent", "error", err)
-	}
+	return w
 }
 
 // writeError writes an error so that readError makes the same of it. Of errors

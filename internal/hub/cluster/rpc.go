@@ -50,7 +50,8 @@ var (
 )
 
 // Ask asks a node and waits for its answer until ctx ends. Asking oneself
-// works. Errors are *hub.Error: what the node said, or hub.CodeTimeout.
+// works. Errors are *hub.Error: what the node said, hub.CodeTimeout, or
+// hub.CodeTooLarge for what the bus does not carry.
 func (c *Cluster) Ask(ctx context.Context, node uint64, name string, question []byte) ([]byte, error) {
 	if node == c.boot {
 		return c.calls.handlers[name].f(ctx, c.boot, question)
@@ -161,6 +162,10 @@ func (c *Cluster) ask(subject string, nodes []uint64, name string, question []by
 	w.uint(k.number)
 	w.string(name)
 	w = append(w, question...)
+	if err := c.fits(w); err != nil {
+		c.calls.remove(k)
+		return nil, err
+	}
 	if err := c.bus.Publish(subject, w); err != nil {
 		c.calls.remove(k)
 		if errors.Is(err, bus.ErrRefused) {
