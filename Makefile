@@ -82,7 +82,7 @@ conformance: ## Replay the RFC 6455 cases on both engines
 
 .PHONY: chaos
 chaos: ## Break clusters on every bus, 200 times, and check what their clients saw (an hour; SEEDS=200 DURATION=20s)
-	$(GO) test -count=1 -timeout=0 ./test/chaos -run 'TestChaos$$' -chaos.seeds=$(or $(SEEDS),200) $(if $(DURATION),-chaos.duration=$(DURATION))
+	$(GO) test -v -count=1 -timeout=0 ./test/chaos -run 'TestChaos$$' -chaos.seeds=$(or $(SEEDS),200) $(if $(DURATION),-chaos.duration=$(DURATION)) | grep -Ev '^ *(=== |--- PASS)'
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for FUZZTIME each (10s, or a number of inputs: 20000x)
