@@ -280,16 +280,26 @@ func twoSides(t *testing.T, w *world, before bool) {
 	}
 	sides := [][]*testNode{w.nodes[:2], w.nodes[2:]}
 	apart := time.Now()
+	epochs := make(map[string]bool)
 	for n := range 3 {
 		for i, side := range sides {
 			for _, room := range rooms {
-				add(w, side[i%2], room, fmt.Sprint("apart ", i, n))
+				epochs[add(w, side[i%2], room, fmt.Sprint("apart ", i, n)).Epoch] = true
 			}
 		}
 		w.pass(time.Second)
 	}
 	w.broker.Partition()
 	w.pass(10 * time.Second)
+	// Nobody who comes with a position of either side has all there was.
+	again := func(x *testNode) {
+		for _, room := range rooms {
+			if p := add(w, x, room, "again on "+x.name); epochs[p.Epoch] {
+				t.Errorf("%s goes on with the history of one side", room)
+			}
+		}
+	}
+	again(w.nodes[0])
 	for i, side := range sides {
 		for _, x := range side {
 			for _, room := range rooms {
@@ -301,6 +311,12 @@ func twoSides(t *testing.T, w *world, before bool) {
 			}
 		}
 	}
+	// What was given up does not come back with the end of what was not.
+	for _, x := range w.nodes[:3] {
+		w.kill(x)
+		w.pass(6 * time.Second)
+	}
+	again(w.nodes[3])
 }
 
 // Nothing comes before what is overdue has been ended, by whichever goroutine of

@@ -58,6 +58,9 @@ const (
 	// reunitedFor is how long two nodes are together before what they did while
 	// they were apart is settled.
 	reunitedFor = 2 * tailsEvery
+	// apartMargin is how far clocks may differ, and how long before it was cut
+	// off a node may have been heard last.
+	apartMargin = 2 * heartbeatEvery
 )
 
 // bury notes that a node is thought dead, which may only be cut off. The caller

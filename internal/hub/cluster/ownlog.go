@@ -65,7 +65,7 @@ func (l *ownLog) handle() {
 	l.c.Handle("log.tail", l.answerTail)
 	l.c.Handle("log.take", l.answerTake)
 	l.c.HandleQuick("log.taken", l.answerTaken)
-	l.c.HandleQuick("log.ended", l.answerEnded)
+	l.c.Handle("log.ended", l.answerEnded)
 }
 
 // subjectKey is the key that a room's subject was made of.

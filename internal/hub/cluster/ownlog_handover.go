@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/chenxilol/gohub/pkg/bus"
@@ -46,54 +47,66 @@ func (l *ownLog) giveTo(ctx context.Context, at uint64, subject string) error {
 	}
 	r := reader{b: answer}
 	if x := l.log(subject); x != nil {
-		l.givenUp(x, r.string())
+		return l.givenUp(asked, at, x, subject, r.string())
 	}
 	return nil
 }
 
 // givenUp notes that the new owner of a log goes on with an epoch. Where that is
-// another this log ends here: it is of nodes that were cut off from the owner.
-// What was appended meanwhile comes to nobody else, and all nodes are told so.
-func (l *ownLog) givenUp(x *ownedLog, epoch string) {
+// another, this log ends here, as one of nodes that were cut off from the owner:
+// what was appended to it comes to nobody else, and the owner is told so.
+func (l *ownLog) givenUp(ctx context.Context, at uint64, x *ownedLog, subject, epoch string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.taken {
-		return
+	if x.epoch == epoch {
+		x.taken = !x.ready
+		return nil
 	}
-	ends := x.epoch != epoch && len(x.entries) > 0
-	if ends {
-		x.ready, x.given = false, true
-		last := x.entries[len(x.entries)-1]
-		r := reader{b: last.Payload}
-		w := writer(text(r.string()))
-		w.uint(uint64(last.at.UnixMilli()))
-		if err := l.c.Tell("log.ended", w); err != nil {
-			l.c.cfg.Logger.Debug("end of a history not told", "error", err)
-			return // handOver comes again
+	x.ready, x.given = false, true
+	if n := len(x.entries); n > 0 {
+		w := writer(text(subject))
+		w.uint(uint64(x.entries[n-1].at.UnixMilli()))
+		if _, err := l.c.Ask(ctx, at, "log.ended", w); err != nil {
+			return fmt.Errorf("tell of the end of a history: %w", err) // handOver comes again
 		}
 	}
-	x.taken = !x.ready
+	l.forget(subject, x)
+	return nil
 }
 
-// endedMargin is how far clocks may differ, and how long before it was cut off
-// a node may have been heard last.
-const endedMargin = 2 * heartbeatEvery
-
-// answerEnded tells the members here of a log that another node has given up:
-// they have missed what was appended to it while the two nodes were apart.
-func (l *ownLog) answerEnded(_ context.Context, from uint64, text []byte) ([]byte, error) {
-	r := reader{b: text}
-	room, last := r.string(), time.UnixMilli(int64(r.uint()))
-	since := l.c.nodes.apart(from)
-	if r.bad || since.IsZero() || last.Before(since.Add(-endedMargin)) {
-		return nil, r.err()
+// forget drops a log that nobody must go on with.
+func (l *ownLog) forget(subject string, x *ownedLog) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.logs[subject] == x {
+		delete(l.logs, subject)
 	}
-	if ch := l.c.rooms.find(room); ch != nil {
-		held := ch.refs > 0
-		ch.mu.Unlock()
-		if held {
-			l.c.tellGap(room, Gap{Reason: ReasonHistory, Since: since})
-		}
+}
+
+// answerEnded begins a new epoch, as the owner, where members elsewhere had
+// another log that is given up: nobody who comes with a position of before has
+// all there was, and whoever follows the log is told so.
+func (l *ownLog) answerEnded(_ context.Context, from uint64, question []byte) ([]byte, error) {
+	r := reader{b: question}
+	subject, last := r.string(), time.UnixMilli(int64(r.uint()))
+	if r.bad {
+		return nil, errMalformed
+	}
+	x, err := l.open(subject)
+	if err != nil {
+		return nil, err
+	}
+	if since := l.c.nodes.apart(from); !since.IsZero() && last.Before(since.Add(-apartMargin)) {
+		return nil, nil // it has had none since they were together
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.ready {
+		return nil, errNotYet
+	}
+	x.epoch = newEpoch()
+	for i := range x.entries {
+		x.entries[i].Epoch = x.epoch
 	}
 	return nil, nil
 }
@@ -193,7 +206,7 @@ func (l *ownLog) answerTake(_ context.Context, _ uint64, question []byte) ([]byt
 }
 
 // answerTaken forgets a log that another node has taken over.
-func (l *ownLog) answerTaken(_ context.Context, _ uint64, text []byte) ([]byte, error) {
+func (l *ownLog) answerTaken(_ context.Context, from uint64, text []byte) ([]byte, error) {
 	r := reader{b: text}
 	subject, epoch := r.string(), r.string()
 	x := l.log(subject)
@@ -202,21 +215,18 @@ func (l *ownLog) answerTaken(_ context.Context, _ uint64, text []byte) ([]byte, 
 	}
 	l.c.spawn(func() { // the log may be in use for as long as a question takes
 		x.mu.Lock()
-		given := x.given
+		given, ends := x.given, x.epoch != epoch
 		x.mu.Unlock()
-		if !given {
-			return
-		}
-		l.givenUp(x, epoch)
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		if !x.given {
-			return
-		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.logs[subject] == x {
-			delete(l.logs, subject)
+		switch {
+		case !given:
+		case !ends:
+			l.forget(subject, x)
+		default:
+			asked, cancel := context.WithTimeout(l.c.ctx, answerWithin)
+			defer cancel()
+			if err := l.givenUp(asked, from, x, subject, epoch); err != nil {
+				l.c.cfg.Logger.Debug("history not given up", "error", err)
+			}
 		}
 	})
 	return nil, nil

@@ -124,8 +124,7 @@ func (l *ownLog) open(subject string) (*ownedLog, error) {
 		// Offsets of a log that another node may have gone on with, and taken
 		// with it, must not be used again.
 		x.offset, x.entries, x.ids, x.order = 0, nil, make(map[string]uint64), nil
-		b := newBoot()
-		x.epoch = hex.EncodeToString([]byte{byte(b >> 40), byte(b >> 32), byte(b >> 24), byte(b >> 16), byte(b >> 8), byte(b)})
+		x.epoch = newEpoch()
 	}
 	if found {
 		// Copies elsewhere are old from now on, and must not be gone on with.
@@ -137,6 +136,12 @@ func (l *ownLog) open(subject string) (*ownedLog, error) {
 	}
 	x.ready, x.given, x.taken = true, false, false
 	return x, nil
+}
+
+// newEpoch returns a name that no log had before.
+func newEpoch() string {
+	b := newBoot()
+	return hex.EncodeToString([]byte{byte(b >> 40), byte(b >> 32), byte(b >> 24), byte(b >> 16), byte(b >> 8), byte(b)})
 }
 
 // doubt makes this node ask the others again before it goes on with a log:

@@ -155,10 +155,10 @@ func (c *Cluster) switchEpoch(ch *channel, had bus.Tail, at time.Time, entries [
 	ch.mu.Lock()
 	since, f := at, ch.feed
 	switch {
-	case old > 0 && f.before != tail.Epoch && entries[0].Prev > 0: // there was more
-		since = ch.since
 	case old > 0 && f.before != tail.Epoch:
-		since = earliest(entries[:old])
+		if since = ch.since; entries[0].Prev == 0 { // all that there was
+			since = earliest(entries[:old])
+		}
 	case !f.left.IsZero() && f.left.Before(since):
 		since = f.left
 	}
