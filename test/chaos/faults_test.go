@@ -49,7 +49,7 @@ func (w *world) do(f fault) {
 		r.Nodes = []string{h.name}
 		w.doHub(f, h, &r)
 	case rolling:
-		r.Drain = true
+		r.Drain, r.Ended = true, true
 		for _, h := range w.hubs {
 			h.terminate(w.t)
 			h.start(w.t)
@@ -77,7 +77,7 @@ func (w *world) do(f fault) {
 func (w *world) doHub(f fault, h *hubProcess, r *history.Fault) {
 	switch f.kind {
 	case hubKill:
-		r.Killed = true
+		r.Killed, r.Ended = true, true
 		h.kill()
 		pause(w.alive, f.length/2)
 		h.start(w.t)
@@ -90,7 +90,7 @@ func (w *world) doHub(f fault, h *hubProcess, r *history.Fault) {
 		r.End = w.now()
 		h.signal(w.t, syscall.SIGCONT)
 	case hubEnd:
-		r.Drain = true
+		r.Drain, r.Ended = true, true
 		h.terminate(w.t)
 		h.start(w.t)
 		h.await(w.t)

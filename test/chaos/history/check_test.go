@@ -121,6 +121,15 @@ func gap(s *history.Session, told, since float64) {
 	s.Events = append(s.Events, history.Event{Kind: history.GapTold, At: at(told), Room: "plain", Since: at(since)})
 }
 
+// withheld has a message of node 1 go no further, as the bus is away.
+func withheld(h *history.History) {
+	publish(h, id(6)).Scope = "node"
+	h.Faults = append(h.Faults, history.Fault{Kind: "cut", Nodes: []string{"1"}, Begin: at(5.5), End: at(7), Away: true})
+	for _, s := range h.Sessions[1:3] {
+		remove(s, messages+5)
+	}
+}
+
 // publish returns a message of the history.
 func publish(h *history.History, id history.ID) *history.Publish {
 	i := slices.IndexFunc(h.Publishes, func(p history.Publish) bool { return p.ID == id })
@@ -220,6 +229,11 @@ func TestCheck(t *testing.T) {
 			a.V1 = false
 			remove(a, messages+5)
 		}, ""},
+		{"lost with the node it went no further than", func(h *history.History, _ *history.Session) {
+			withheld(h)
+			h.Faults = append(h.Faults, history.Fault{Kind: "kill", Nodes: []string{"1"}, Begin: at(8), End: at(9), Killed: true, Ended: true})
+		}, ""},
+		{"lost beyond the node it went no further than", func(h *history.History, _ *history.Session) { withheld(h) }, history.SilentLoss},
 		{"lost to a slow reader", func(_ *history.History, a *history.Session) { a.Slow = true; remove(a, messages+5) }, history.SilentLoss},
 		{"not yet read by a slow reader", func(_ *history.History, a *history.Session) {
 			a.Slow = true

@@ -136,6 +136,7 @@ type Fault struct {
 	Split   bool // brokers, or hubs that are brokers, are cut off from each other
 	Stopped bool // the nodes do not run, and go on with what they knew
 	Killed  bool // connections to the nodes may end without a close frame
+	Ended   bool // the nodes' processes end, and with them what only they know
 	Drain   bool // the nodes send their clients away
 }
 

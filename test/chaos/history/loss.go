@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // checkRooms checks, in rooms without a history, that what was acknowledged
@@ -15,7 +16,7 @@ func (c *checker) checkRooms() {
 		}
 		heard := c.heardUntil(x.session)
 		for _, p := range c.byRoom[x.room] {
-			if !c.owed(x, p) || c.due(p.End, nil) > heard || c.due(p.End, x.stalls) > x.end {
+			if !c.owed(x, p) || c.due(p.End, nil) > heard || c.due(p.End, x.stalls) > x.end || x.session.Node != p.Node && c.untold(p) {
 				continue
 			}
 			c.report.Owed++
@@ -35,6 +36,22 @@ func (c *checker) checkRooms() {
 // than its node has to be told of as a gap on the others.
 func (c *checker) owed(x *span, p *Publish) bool {
 	return p.Outcome == Sent && p.Client != x.session.Client && p.Begin >= x.begin && p.End <= x.end
+}
+
+// recoveredWithin is how long after an outage a hub has told the others what it
+// published meanwhile.
+const recoveredWithin = 5 * time.Second
+
+// untold tells whether nobody is left who could tell of a message that went no
+// further than its node: that ended before it had the bus again.
+func (c *checker) untold(p *Publish) bool {
+	if p.Scope != "node" {
+		return false
+	}
+	return slices.ContainsFunc(c.faults, func(away Fault) bool {
+		return away.Away && away.Touches(p.Node) && away.Begin <= p.End && p.Begin <= away.End+recoveredWithin &&
+			c.during(p.Node, p.Begin, away.End+recoveredWithin, func(f Fault) bool { return f.Ended })
+	})
 }
 
 // told tells whether a gap covers a message.
