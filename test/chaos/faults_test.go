@@ -63,6 +63,9 @@ func (w *world) do(f fault) {
 		r.End = w.block(w.bus.links[f.target], f)
 	case split:
 		r.Split = w.bus.kind != "jetstream" // there the store decides
+		if w.bus.kind == "embedded" {
+			r.Island = []string{w.hubs[f.target].name}
+		}
 		r.End = w.block(w.bus.between(f.target), f)
 	case storm:
 		w.storm.Store(true)

@@ -130,6 +130,14 @@ func withheld(h *history.History) {
 	}
 }
 
+// split cuts a node off, and with it loses a message to the others.
+func split(h *history.History, island string) {
+	h.Faults = append(h.Faults, history.Fault{Kind: "split", Begin: at(5.5), End: at(7), Split: true, Island: []string{island}})
+	for _, s := range h.Sessions[1:3] {
+		remove(s, messages+5)
+	}
+}
+
 // publish returns a message of the history.
 func publish(h *history.History, id history.ID) *history.Publish {
 	i := slices.IndexFunc(h.Publishes, func(p history.Publish) bool { return p.ID == id })
@@ -234,6 +242,18 @@ func TestCheck(t *testing.T) {
 			h.Faults = append(h.Faults, history.Fault{Kind: "kill", Nodes: []string{"1"}, Begin: at(8), End: at(9), Killed: true, Ended: true})
 		}, ""},
 		{"lost beyond the node it went no further than", func(h *history.History, _ *history.Session) { withheld(h) }, history.SilentLoss},
+		{"lost on one side of a split with its node", func(h *history.History, _ *history.Session) {
+			split(h, "1")
+			h.Faults = append(h.Faults, history.Fault{Kind: "kill", Nodes: []string{"1"}, Begin: at(8), End: at(9), Killed: true, Ended: true})
+		}, ""},
+		{"lost on one side of a split with a node of the other", func(h *history.History, _ *history.Session) {
+			split(h, "1")
+			h.Faults = append(h.Faults, history.Fault{Kind: "kill", Nodes: []string{"2"}, Begin: at(8), End: at(9), Killed: true, Ended: true})
+		}, history.SilentLoss},
+		{"lost on its own side of a split with its node", func(h *history.History, _ *history.Session) {
+			split(h, "3")
+			h.Faults = append(h.Faults, history.Fault{Kind: "kill", Nodes: []string{"1"}, Begin: at(8), End: at(9), Killed: true, Ended: true})
+		}, history.SilentLoss},
 		{"lost to a slow reader", func(_ *history.History, a *history.Session) { a.Slow = true; remove(a, messages+5) }, history.SilentLoss},
 		{"not yet read by a slow reader", func(_ *history.History, a *history.Session) {
 			a.Slow = true

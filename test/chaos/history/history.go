@@ -6,7 +6,10 @@
 // faults were injected when.
 package history
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // History is the record of one run. All times count from its begin, by one
 // clock.
@@ -138,6 +141,14 @@ type Fault struct {
 	Killed  bool // connections to the nodes may end without a close frame
 	Ended   bool // the nodes' processes end, and with them what only they know
 	Drain   bool // the nodes send their clients away
+
+	Island []string // of a split, the nodes on one side; nil: not known
+}
+
+// divides tells whether a fault cuts two nodes off from each other, for all that
+// is known.
+func (f Fault) divides(a, b string) bool {
+	return f.Split && a != b && (len(f.Island) == 0 || slices.Contains(f.Island, a) != slices.Contains(f.Island, b))
 }
 
 // Touches tells whether a fault concerns a node.

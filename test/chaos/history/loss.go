@@ -16,7 +16,7 @@ func (c *checker) checkRooms() {
 		}
 		heard := c.heardUntil(x.session)
 		for _, p := range c.byRoom[x.room] {
-			if !c.owed(x, p) || c.due(p.End, nil) > heard || c.due(p.End, x.stalls) > x.end || x.session.Node != p.Node && c.untold(p) {
+			if !c.owed(x, p) || c.due(p.End, nil) > heard || c.due(p.End, x.stalls) > x.end || c.untold(p, x.session.Node) {
 				continue
 			}
 			c.report.Owed++
@@ -38,19 +38,20 @@ func (c *checker) owed(x *span, p *Publish) bool {
 	return p.Outcome == Sent && p.Client != x.session.Client && p.Begin >= x.begin && p.End <= x.end
 }
 
-// recoveredWithin is how long after an outage a hub has told the others what it
-// published meanwhile.
+// recoveredWithin is how long after it was cut off a hub has told the others what
+// it published meanwhile.
 const recoveredWithin = 5 * time.Second
 
-// untold tells whether nobody is left who could tell of a message that went no
-// further than its node: that ended before it had the bus again.
-func (c *checker) untold(p *Publish) bool {
-	if p.Scope != "node" {
+// untold tells whether nobody is left who could tell another node of a message:
+// the one it was published on was cut off, and ended before that was over.
+func (c *checker) untold(p *Publish, node string) bool {
+	if p.Node == node {
 		return false
 	}
-	return slices.ContainsFunc(c.faults, func(away Fault) bool {
-		return away.Away && away.Touches(p.Node) && away.Begin <= p.End && p.Begin <= away.End+recoveredWithin &&
-			c.during(p.Node, p.Begin, away.End+recoveredWithin, func(f Fault) bool { return f.Ended })
+	return slices.ContainsFunc(c.faults, func(cut Fault) bool {
+		off := cut.divides(p.Node, node) || p.Scope == "node" && cut.Away && cut.Touches(p.Node)
+		return off && cut.Begin <= p.End && p.Begin <= cut.End+recoveredWithin &&
+			c.during(p.Node, p.Begin, cut.End+recoveredWithin, func(f Fault) bool { return f.Ended })
 	})
 }
 
@@ -91,6 +92,9 @@ func (c *checker) checkHistories() {
 		for _, p := range c.byRoom[t.room] {
 			whole := span{session: last.session, begin: first.begin, end: last.end}
 			if !c.owed(&whole, p) || c.due(p.End, nil) > heard || c.due(p.End, last.stalls) > last.end || c.due(last.begin, last.stalls) > last.end {
+				continue
+			}
+			if slices.ContainsFunc(t.spans, func(x *span) bool { return c.untold(p, x.session.Node) }) {
 				continue
 			}
 			c.report.Owed++
