@@ -39,6 +39,8 @@ const patience = time.Minute
 type apiServer struct {
 	config *rest.Config
 	client client.Client // reads from the API server
+
+	kubeconfig string // the file
 }
 
 // shared is the one API server of all tests. Each has a namespace of its own.
@@ -65,7 +67,6 @@ func testMain(m *testing.M) int {
 // and delete what belongs to nobody.
 func start() (*apiServer, func(), error) {
 	env := &envtest.Environment{CRDDirectoryPaths: []string{"../config/crd"}, ErrorIfCRDPathMissing: true}
-	// Tests pause for whole seconds; leases and bookmarks are not needed.
 	cfg, err := env.Start()
 	if err != nil {
 		return nil, nil, fmt.Errorf("start the API server: %w", err)
@@ -113,7 +114,7 @@ func start() (*apiServer, func(), error) {
 		cancel()
 		return nil, stop, err
 	}
-	return &apiServer{config: cfg, client: c}, func() {
+	return &apiServer{config: cfg, client: c, kubeconfig: file}, func() {
 		cancel()
 		_ = manager.Wait()
 		stop()

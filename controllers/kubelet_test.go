@@ -22,6 +22,7 @@ type kubelet struct {
 	k         *apiServer
 	namespace string
 	hubs      *fleet
+	address   string // of all pods
 
 	mu     sync.Mutex
 	broken func(*corev1.Pod) bool // pods that do not start
@@ -29,7 +30,7 @@ type kubelet struct {
 }
 
 func startKubelet(t testing.TB, k *apiServer, namespace string, hubs *fleet) *kubelet {
-	x := &kubelet{k: k, namespace: namespace, hubs: hubs}
+	x := &kubelet{k: k, namespace: namespace, hubs: hubs, address: "10.0.0.1"}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -89,15 +90,15 @@ func (x *kubelet) look(ctx context.Context) {
 			if p.Labels[resources.LabelComponent] == resources.ComponentHub {
 				ready = x.hubs.start(p.Name) || keep
 			}
-			setRunning(p, ready)
+			setRunning(p, x.address, ready)
 		}
 		_ = x.k.client.Status().Patch(ctx, p, client.MergeFrom(before))
 	}
 }
 
-func setRunning(p *corev1.Pod, ready bool) {
-	p.Status.Phase, p.Status.PodIP = corev1.PodRunning, "10.0.0.1"
-	p.Status.PodIPs = []corev1.PodIP{{IP: "10.0.0.1"}}
+func setRunning(p *corev1.Pod, address string, ready bool) {
+	p.Status.Phase, p.Status.PodIP = corev1.PodRunning, address
+	p.Status.PodIPs = []corev1.PodIP{{IP: address}}
 	status := corev1.ConditionFalse
 	if ready {
 		status = corev1.ConditionTrue
