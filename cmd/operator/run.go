@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -15,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/chenxilol/gohub/controllers"
@@ -29,6 +31,11 @@ const (
 	requestsAtOnce    = 100
 )
 
+// gcPercent is the heap's growth between two collections. The operator has little
+// to do, and its memory is that of the node's pods: collecting more often costs a
+// thousandth of a core.
+const gcPercent = 25
+
 // stopWithin bounds the end: what is under way is finished.
 const stopWithin = 20 * time.Second
 
@@ -36,6 +43,9 @@ func runOperator(ctx context.Context, args, environ []string, stdout, stderr io.
 	s, err := parseSettings(args, environ, stdout)
 	if err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(environ, func(e string) bool { return strings.HasPrefix(e, "GOGC=") }) {
+		debug.SetGCPercent(gcPercent)
 	}
 	log := logr.FromSlogHandler(s.handler(stderr))
 	ctrl.SetLogger(log)
@@ -107,7 +117,7 @@ func newManager(cfg *rest.Config, s settings) (manager.Manager, error) {
 func (s settings) metrics() metricsserver.Options {
 	o := metricsserver.Options{BindAddress: s.metricsAddress, SecureServing: s.metricsAuth, CertDir: s.metricsCerts}
 	if s.metricsAuth {
-		o.FilterProvider = filters.WithAuthenticationAndAuthorization
+		o.FilterProvider = newMetricsGuard
 	}
 	return o
 }
