@@ -3,9 +3,9 @@ package client
 import "time"
 
 // Event is something that happened to the client or its rooms, one of
-// [Connected], [Disconnected], [Retrying], [Closed], [Joined], [Rejoined],
-// [Left], [Gap], [Duplicate], [MemberJoined], [MemberLeft], [Degraded],
-// [Recovered], [RenewalFailed] and [Fault].
+// [Connected], [Moving], [Disconnected], [Retrying], [Closed], [Joined],
+// [Rejoined], [Left], [Gap], [Duplicate], [MemberJoined], [MemberLeft],
+// [Degraded], [Recovered], [RenewalFailed] and [Fault].
 type Event interface{ event() }
 
 // Connected tells of a connection, the first one included.
@@ -14,6 +14,10 @@ type Connected struct {
 	Node  string // of the hub
 	Again bool   // not the first connection
 }
+
+// Moving tells that the hub stops and sends this client away in its slot, After
+// from now. Disconnected follows then, and the client connects to another hub.
+type Moving struct{ After time.Duration }
 
 // Disconnected tells that the connection is gone. The client reconnects, unless
 // Closed follows.
@@ -103,6 +107,7 @@ type RenewalFailed struct{ Err error }
 type Fault struct{ Err error }
 
 func (Connected) event()     {}
+func (Moving) event()        {}
 func (Disconnected) event()  {}
 func (Retrying) event()      {}
 func (Closed) event()        {}
