@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"log"
-	"time"
 
 	"github.com/chenxilol/gohub/pkg/hub"
 	"github.com/chenxilol/gohub/server"
@@ -36,7 +35,7 @@ func newServer(opts *server.Options) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.RegisterHandler("time", func(ctx context.Context, c *hub.Client, _ json.RawMessage) error {
-		return c.Reply(ctx, "time", time.Now().UTC().Format(time.RFC3339))
+	return s, s.RegisterHandler("echo", func(ctx context.Context, c *hub.Client, data json.RawMessage) error {
+		return c.Reply(ctx, "echo", data)
 	})
 }

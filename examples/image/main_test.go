@@ -18,10 +18,10 @@ func TestImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := hubtest.Run(t, s).Dial(t)
-	if m := c.Request("time", nil); m.Type != "time" {
-		t.Errorf("time: %s %s", m.Type, m.Data)
+	if m := c.Request("echo", "hello"); m.Type != "echo" || string(m.Data) != `"hello"` {
+		t.Errorf("echo: %s %s", m.Type, m.Data)
 	}
-	c.Send("time", make([]byte, 200))
+	c.Send("echo", make([]byte, 200))
 	if code, _ := c.ExpectClose(); code != 1009 {
 		t.Errorf("a message over the environment's limit: close code %d", code)
 	}
