@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,12 +20,14 @@ func TestBadCommandLines(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, "want build, up, load, exec, logs, down or assets"},
+		{nil, "want build, up, load, exec, kill, logs, down or assets"},
 		{[]string{"start"}, `command "start": want build, up`},
 		{[]string{"up", "-nodes", "0"}, "-nodes 0: want 1 to 9"},
 		{[]string{"exec"}, "exec: want a command"},
 		{[]string{"exec", "true"}, "the cluster is not up; cluster up starts it"},
 		{[]string{"load", "x.tar"}, "the cluster is not up; cluster up starts it"},
+		{[]string{"kill"}, "kill: want one argument"},
+		{[]string{"kill", "x"}, "the cluster is not up; cluster up starts it"},
 		{[]string{"logs"}, "logs: want one argument"},
 		{[]string{"logs", t.TempDir()}, "no logs"},
 		{[]string{"inside-init"}, "inside-init is for the cluster itself"},
@@ -183,5 +186,25 @@ func TestTreesAreRemovedFromTheBottom(t *testing.T) {
 	}
 	if exists(root) {
 		t.Error("it is still there")
+	}
+}
+
+func TestProcessesOfAPod(t *testing.T) {
+	top := t.TempDir()
+	for name, text := range map[string]string{
+		"node1/kubepods/pod1-a/c1/cgroup.procs":           "12\n13\n",
+		"node1/kubepods/burstable/pod1-a/c2/cgroup.procs": "14\n",
+		"node1/kubepods/pod1-ab/c3/cgroup.procs":          "15\n",
+		"node1/kubepods/pod1-a/c1/tasks":                  "16\n",
+	} {
+		name = filepath.Join(top, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pids, err := podProcesses(top, "1-a")
+	slices.Sort(pids)
+	if err != nil || !slices.Equal(pids, []int{12, 13, 14}) {
+		t.Errorf("%v, %v", pids, err)
 	}
 }

@@ -9,6 +9,7 @@
 //	                         start it, with images loaded into every node
 //	cluster load IMAGE.tar...
 //	cluster exec COMMAND...  run a command where the cluster's addresses exist
+//	cluster kill POD-UID     end a pod's processes at once, as a crash does
 //	cluster logs FOLDER      copy what its programs and pods have written
 //	cluster down             end it, and leave nothing
 //	cluster assets           print a folder with etcd and kube-apiserver; needs no root
@@ -43,7 +44,7 @@ func main() {
 	}
 }
 
-const usage = "want build, up, load, exec, logs, down or assets"
+const usage = "want build, up, load, exec, kill, logs, down or assets"
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
@@ -70,6 +71,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return c.load(ctx, args)
 	case "exec":
 		return c.exec(args)
+	case "kill":
+		return c.killPod(args)
 	case "logs":
 		if len(args) != 1 {
 			return errors.New("logs: want one argument, the folder to copy to")
