@@ -66,6 +66,7 @@ func Dial(ctx context.Context, address string, opts Options) (*Client, error) {
 		c.cancel()
 		return nil, fmt.Errorf("dial: %w", err)
 	}
+	c.up(w)
 	go c.run(w)
 	return c, nil
 }
@@ -80,18 +81,18 @@ func newClient(opts Options, addresses []string) *Client {
 	return c
 }
 
-// run serves connections, one after the other, until the client ends.
+// run serves connections, one after the other, until the client ends; w is up.
 func (c *Client) run(w *wire) {
 	defer close(c.stopped)
 	defer c.inbox.finish()
 	for {
-		c.up(w)
 		err := c.serve(w)
 		c.down(w, err)
 		if w, err = c.reconnect(err); err != nil {
 			c.end(err)
 			return
 		}
+		c.up(w)
 	}
 }
 

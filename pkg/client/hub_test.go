@@ -61,6 +61,17 @@ func withHistory(o server.Options) server.Options {
 	return o
 }
 
+// TestDialIsConnected: a client is connected, and knows as whom and to whom, when
+// Dial returns.
+func TestDialIsConnected(t *testing.T) {
+	srv := hubtest.NewServer(t, ptr(withHistory(server.Options{})))
+	for range 50 {
+		if c := dial(t, srv, client.Options{ClientID: "a"}); c.ID() != "a" || c.Node() != srv.Node() || !c.Connected() {
+			t.Fatalf("id %q, node %q, connected: %v", c.ID(), c.Node(), c.Connected())
+		}
+	}
+}
+
 // TestRooms: everything a client does with rooms, against a hub.
 func TestRooms(t *testing.T) {
 	srv := hubtest.NewServer(t, ptr(withHistory(server.Options{})))
