@@ -44,9 +44,9 @@ type Pod struct {
 	Affinity *corev1.Affinity `json:"affinity,omitempty"`
 
 	// TopologySpreadConstraints say how the pods are spread, at most 16. Default:
-	// over nodes and then over zones as evenly as possible, which never keeps a
-	// pod from being scheduled. A constraint without a labelSelector selects the
-	// pods themselves.
+	// over nodes and, unless affinity is set, over zones as evenly as possible,
+	// which never keeps a pod from being scheduled. A constraint without a
+	// labelSelector selects the pods themselves.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -25,8 +26,11 @@ func (b *builder) podTemplate(component string, p v1alpha1.Pod, hashes map[strin
 	for _, ref := range b.c.Spec.ImagePullSecrets {
 		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(ref.Name))
 	}
-	if p.Affinity != nil {
+	switch {
+	case p.Affinity != nil:
 		spec.WithAffinity(convert[corev1ac.AffinityApplyConfiguration](b, p.Affinity))
+	case len(p.TopologySpreadConstraints) == 0:
+		spec.WithAffinity(b.zones(component))
 	}
 	if p.PriorityClassName != "" {
 		spec.WithPriorityClassName(p.PriorityClassName)
@@ -70,17 +74,20 @@ func (b *builder) container(name, image string, p v1alpha1.Pod) *corev1ac.Contai
 	return c
 }
 
-// spread places pods apart: by the constraints of the spec, or over nodes and
-// zones as well as it goes.
+// spread places pods apart: by the constraints of the spec, or over nodes as well
+// as it goes.
 func (b *builder) spread(component string, p v1alpha1.Pod) []*corev1ac.TopologySpreadConstraintApplyConfiguration {
 	all := convertAll[corev1ac.TopologySpreadConstraintApplyConfiguration](b, p.TopologySpreadConstraints)
 	if len(all) == 0 {
-		for _, key := range []string{corev1.LabelHostname, corev1.LabelTopologyZone} {
-			all = append(all, corev1ac.TopologySpreadConstraint().
-				WithMaxSkew(1).
-				WithTopologyKey(key).
-				WithWhenUnsatisfiable(corev1.ScheduleAnyway))
+		nodes := corev1ac.TopologySpreadConstraint().
+			WithMaxSkew(1).
+			WithTopologyKey(corev1.LabelHostname).
+			WithWhenUnsatisfiable(corev1.ScheduleAnyway)
+		if component == ComponentHub {
+			// Of an update only the new ones count: the old ones go.
+			nodes.WithMatchLabelKeys(appsv1.DefaultDeploymentUniqueLabelKey)
 		}
+		all = append(all, nodes)
 	}
 	for _, c := range all {
 		if c.LabelSelector == nil {
@@ -88,6 +95,17 @@ func (b *builder) spread(component string, p v1alpha1.Pod) []*corev1ac.TopologyS
 		}
 	}
 	return all
+}
+
+// zones has pods prefer zones without others. A second constraint would not do:
+// the scheduler then heeds neither on nodes that have no zone.
+func (b *builder) zones(component string) *corev1ac.AffinityApplyConfiguration {
+	return corev1ac.Affinity().WithPodAntiAffinity(corev1ac.PodAntiAffinity().
+		WithPreferredDuringSchedulingIgnoredDuringExecution(corev1ac.WeightedPodAffinityTerm().
+			WithWeight(50).
+			WithPodAffinityTerm(corev1ac.PodAffinityTerm().
+				WithTopologyKey(corev1.LabelTopologyZone).
+				WithLabelSelector(b.selector(component)))))
 }
 
 func containerPort(name string, port int32) *corev1ac.ContainerPortApplyConfiguration {
