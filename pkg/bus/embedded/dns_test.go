@@ -4,8 +4,10 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -82,15 +84,14 @@ func TestHalvesBecomeOne(t *testing.T) {
 	}
 	names := newNameServer(t)
 	_, port, _ := net.SplitHostPort(natsserver.FreeAddress(t))
-	hub := func(ip string) *embedded.Bus {
-		c := embedded.Config{ClusterAddress: net.JoinHostPort(ip, port), Routes: []string{"hubs.test:" + port}}
-		return connect(t, c, bus.Options{Node: "hub"})
+	// They wait for each other, so they start together.
+	hubs := func(ips ...string) (a, b *embedded.Bus) {
+		names.set(ips...)
+		return startTogether(t, port, ips[0], ips[1])
 	}
-	names.set("127.0.0.1", "127.0.0.2")
-	a, b := hub("127.0.0.1"), hub("127.0.0.2")
+	a, b := hubs("127.0.0.1", "127.0.0.2")
 	hears(t, a, b)
-	names.set("127.0.0.3", "127.0.0.4")
-	c, d := hub("127.0.0.3"), hub("127.0.0.4")
+	c, d := hubs("127.0.0.3", "127.0.0.4")
 	hears(t, c, d)
 	if n := len(a.Peers()); n != 1 {
 		t.Fatalf("the halves are no halves: %d peers", n)
@@ -100,5 +101,44 @@ func TestHalvesBecomeOne(t *testing.T) {
 	hears(t, c, b)
 	for _, h := range []*embedded.Bus{a, b, c, d} {
 		await(t, "all have three peers", func() bool { return len(h.Peers()) == 3 })
+	}
+}
+
+// startTogether connects two hubs whose name is hubs.test at the same time.
+func startTogether(t *testing.T, port, first, second string) (a, b *embedded.Bus) {
+	t.Helper()
+	var starting sync.WaitGroup
+	var errs [2]error
+	var all [2]*embedded.Bus
+	for i, ip := range []string{first, second} {
+		starting.Go(func() {
+			c := embedded.Config{ClusterAddress: net.JoinHostPort(ip, port), Routes: []string{"hubs.test:" + port}}
+			all[i], errs[i] = embedded.Connect(c, bus.Options{Node: "hub"})
+		})
+	}
+	starting.Wait()
+	for i, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = all[i].Close(context.Background()) })
+	}
+	return all[0], all[1]
+}
+
+// Hubs that start together know each other when they are connected, though their
+// name has an address a moment later only.
+func TestHubsThatStartTogetherMeet(t *testing.T) {
+	if !listens("127.0.0.2:0") {
+		t.Skip("this system has one loopback address only")
+	}
+	names := newNameServer(t)
+	_, port, _ := net.SplitHostPort(natsserver.FreeAddress(t))
+	names.set()
+	known := time.AfterFunc(500*time.Millisecond, func() { names.set("127.0.0.1", "127.0.0.2") })
+	defer known.Stop()
+	a, b := startTogether(t, port, "127.0.0.1", "127.0.0.2")
+	if len(a.Peers()) != 1 || len(b.Peers()) != 1 {
+		t.Errorf("peers %v and %v, want each other", a.Peers(), b.Peers())
 	}
 }

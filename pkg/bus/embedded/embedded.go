@@ -36,8 +36,9 @@ type Bus struct {
 	close  sync.Once
 }
 
-// Connect starts a server in this process that joins the mesh. Peers that are
-// away are tried again until Close; errors are those of the configuration, of the
+// Connect starts a server in this process that joins the mesh, and waits for peers
+// that are routes by name, ten seconds at most. Peers that are away are tried
+// again until Close; errors are those of the configuration, of the
 // files it names and of the address it listens at.
 func Connect(cfg Config, o bus.Options) (*Bus, error) {
 	cfg = cfg.WithDefaults()
@@ -59,11 +60,13 @@ func Connect(cfg Config, o bus.Options) (*Bus, error) {
 	found := newRoutes(cfg, opts, log)
 	ctx, cancel := context.WithCancel(context.Background())
 	opts.Routes = found.lookup(ctx)
+	found.known = opts.Routes
 	s, err := start(opts, log)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
+	found.meet(ctx, s)
 	client, err := nats.ConnectInProcess(s, nats.Config{Token: token}, o)
 	if err != nil {
 		cancel()
