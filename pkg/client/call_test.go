@@ -81,6 +81,32 @@ func TestPublishAgain(t *testing.T) {
 	}
 }
 
+// TestPublishRefusedAgain: a hub that refuses what is sent again knows nothing of
+// the message before it.
+func TestPublishRefusedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t, func(n int, w http.ResponseWriter, r *http.Request) {
+			p := accept(t, w, r)
+			p.joined(fields{"position": "0", "recovered": n > 0})
+			id, _ := p.expect("room_message")
+			if n == 0 {
+				p.drop()
+				return
+			}
+			p.send("error", fields{"code": 1003, "message": "the bus is away"}, id)
+			p.idle()
+		})
+		c := f.mustConnect(client.Options{})
+		if _, err := c.Join(t.Context(), "r", client.JoinOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := c.Publish(t.Context(), "r", "hi")
+		if !errors.Is(err, client.ErrUnknown) || !errors.Is(err, &hub.Error{Code: 1003}) {
+			t.Errorf("got %v, want that the outcome is unknown, and the refusal", err)
+		}
+	})
+}
+
 // TestPublishTooLate: hubs forget keys.
 func TestPublishTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -26,8 +26,9 @@ const repeatWindow = 110 * time.Second
 // In a room with a history a message whose connection was lost before its
 // answer came is sent again in the next one, with an idempotency key, so that
 // it counts once. In other rooms hubs of a cluster do not know each other's
-// keys: there it is ErrUnknown. So is a hub's error of code CodeTimeout. After
-// any other error the message will never arrive.
+// keys: there it is ErrUnknown. So is a hub's error of code CodeTimeout, and any
+// of a message that was sent again. After any other error the message will never
+// arrive.
 func (c *Client) Publish(ctx context.Context, room string, content any) (Receipt, error) {
 	return c.publish(ctx, room, "", content)
 }
@@ -55,13 +56,18 @@ func (c *Client) publish(ctx context.Context, name, key string, content any) (Re
 	begin := time.Now()
 	var receipt Receipt
 	opts := callOptions{answered: func(m Message) { receipt = c.published(r, m) }}
+	repeated := false
 	if history {
 		// The key belongs to the id: a guest has another one by then.
-		opts.repeat = func() bool { return time.Since(begin) < repeatWindow && c.ID() == id }
+		opts.repeat = func() bool {
+			repeated = time.Since(begin) < repeatWindow && c.ID() == id
+			return repeated
+		}
 	}
 	_, err := c.call(ctx, typeRoomMessage, publication{name, content, key}, opts)
 	c.settled(r)
-	if errors.Is(err, &hub.Error{Code: hub.CodeTimeout}) {
+	// A refusal of the repetition says nothing about the message before it.
+	if _, refused := errors.AsType[*hub.Error](err); refused && repeated || errors.Is(err, &hub.Error{Code: hub.CodeTimeout}) {
 		return Receipt{}, fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
 	if err != nil { // the answer may still come
