@@ -9,8 +9,8 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -67,7 +67,7 @@ func Start(ctx context.Context, o Options) (*Load, error) {
 		l.rooms = append(l.rooms, o.Name+".room-"+strconv.Itoa(i))
 	}
 	if err := l.Add(o.Clients); err != nil {
-		l.close()
+		l.Close()
 		return nil, err
 	}
 	return l, nil
@@ -103,12 +103,13 @@ func (l *Load) Add(n int) error {
 	return nil
 }
 
-// Remove has the clients that came last leave for good.
+// Remove has the clients that came first, but for those that publish, leave for
+// good.
 func (l *Load) Remove(n int) {
 	l.mu.Lock()
-	keep := max(0, len(l.members)-n)
-	leaving := l.members[keep:]
-	l.members = l.members[:keep:keep]
+	first := min(publishersOfRoom*len(l.rooms), len(l.members))
+	leaving := slices.Clone(l.members[first:min(first+n, len(l.members))])
+	l.members = slices.Concat(l.members[:first], l.members[first+len(leaving):])
 	l.mu.Unlock()
 	for _, m := range leaving {
 		m.note(history.Event{Kind: history.Hangup})
@@ -220,24 +221,33 @@ func (l *Load) quiesce() error {
 	case <-time.After(patience):
 		return fmt.Errorf("publishes without an answer %v after the last one", patience)
 	}
-	away := errors.New("")
-	for end := time.Now().Add(patience); away != nil; time.Sleep(100 * time.Millisecond) {
-		away = nil
-		for _, m := range l.all() {
-			if !m.client.Connected() {
-				away = fmt.Errorf("client %s is not connected %v after the end: %w", m.id, patience, errors.Join(m.client.Err()))
-			}
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		away := l.away()
+		if away == "" {
+			break
 		}
 		if time.Now().After(end) {
-			return away
+			return fmt.Errorf("client %s is not connected %v after the end", away, patience)
 		}
 	}
 	time.Sleep(settle)
 	return nil
 }
 
-// close gives everything up.
-func (l *Load) close() {
+// away is a client that is on its way to a hub; those that have ended, which the
+// report tells of, are not.
+func (l *Load) away() string {
+	for _, m := range l.all() {
+		if !m.client.Connected() && m.client.Err() == nil {
+			return m.id
+		}
+	}
+	return ""
+}
+
+// Close gives everything up. It does nothing behind Stop.
+func (l *Load) Close() {
+	l.rest.Store(true)
 	l.cancel()
 	closeAll(l.all())
 }

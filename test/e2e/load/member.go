@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,8 @@ const (
 	// publishWithin bounds a publish that waits for a connection, and for a bus
 	// that is away.
 	publishWithin = 60 * time.Second
+	// leaveAfter is how long behind its slot a client goes by itself, at least.
+	leaveAfter = 900 * time.Millisecond
 )
 
 // content is what the clients send each other: it says where it comes from.
@@ -38,14 +41,16 @@ type member struct {
 	opened chan struct{} // closed when the first connection is recorded
 	joined chan struct{} // closed when the first joining is
 
-	due  atomic.Int64  // publishes that are to be made
-	more chan struct{} // holds an element when due may have changed
+	dials atomic.Int64  // attempts to connect
+	due   atomic.Int64  // publishes that are to be made
+	more  chan struct{} // holds an element when due may have changed
 
 	mu      sync.Mutex // guards all below, and the session's events
 	session *history.Session
-	count   int    // of sessions
-	last    string // position of the last message, where known
-	over    bool   // nothing is recorded any more
+	life    string        // which they were
+	last    string        // position of the last message, where known
+	slot    time.Duration // in which the hub will send it away; 0: none
+	over    bool          // nothing is recorded any more
 }
 
 func newMember(l *Load, number int, room string) *member {
@@ -59,7 +64,7 @@ func newMember(l *Load, number int, room string) *member {
 func (m *member) enter(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
-	o := client.Options{RetryDial: true, OnEvent: m.event, OnRoomMessage: m.message}
+	o := client.Options{RetryDial: true, OnEvent: m.event, OnRoomMessage: m.message, DialContext: m.dial}
 	if m.load.o.Token != nil {
 		o.Token = func(context.Context) (string, error) { return m.load.o.Token(m.id) }
 	} else {
@@ -81,6 +86,11 @@ func (m *member) enter(ctx context.Context) error {
 	m.mu.Unlock()
 	close(m.joined)
 	return nil
+}
+
+func (m *member) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	m.dials.Add(1)
+	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
 // note records an event of now.
@@ -140,9 +150,9 @@ func (m *member) event(_ context.Context, e client.Event) {
 	case client.Connected:
 		m.connected(e)
 	case client.Moving:
-		m.note(history.Event{Kind: history.Reconnect, After: e.After})
+		m.moving(e)
 	case client.Disconnected:
-		m.note(history.Event{Kind: history.Closed, Code: closeCode(e.Err), Reason: e.Err.Error()})
+		m.disconnected(e)
 	case client.Rejoined:
 		m.rejoined(e)
 	case client.Gap:
@@ -159,7 +169,7 @@ func (m *member) event(_ context.Context, e client.Event) {
 	case client.Fault:
 		m.surprise("%v", e.Err)
 	case client.Closed:
-		m.surprise("ended: %v", e.Err)
+		m.surprise("ended: %v%s", e.Err, m.lived())
 	}
 }
 
@@ -167,7 +177,7 @@ func (m *member) connected(e client.Connected) {
 	s := &history.Session{Client: m.id, Node: e.Node, V1: true, Opened: m.load.Now()}
 	m.mu.Lock()
 	m.session = s
-	m.count++
+	m.life += fmt.Sprintf("; on %s at %v", s.Node, s.Opened.Round(time.Millisecond))
 	m.mu.Unlock()
 	if !e.Again {
 		close(m.opened)
@@ -175,6 +185,26 @@ func (m *member) connected(e client.Connected) {
 	m.load.mu.Lock()
 	defer m.load.mu.Unlock()
 	m.load.sessions = append(m.load.sessions, s)
+}
+
+func (m *member) moving(e client.Moving) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.slot = m.load.Now() + e.After
+	m.noteLocked(history.Event{Kind: history.Reconnect, After: e.After})
+}
+
+// disconnected records who has ended the connection. A client whose hub is late
+// goes by itself.
+func (m *member) disconnected(e client.Disconnected) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	code := closeCode(e.Err)
+	if code == closeAbnormal && m.slot > 0 && m.load.Now() > m.slot+leaveAfter {
+		m.noteLocked(history.Event{Kind: history.Hangup})
+	}
+	m.slot = 0
+	m.noteLocked(history.Event{Kind: history.Closed, Code: code, Reason: e.Err.Error()})
 }
 
 func (m *member) rejoined(e client.Rejoined) {
@@ -249,11 +279,11 @@ func (m *member) publishOne(seq uint64) {
 	p := history.Publish{
 		ID: history.ID{Publisher: m.id, Seq: seq}, Client: m.id, Room: m.room, Node: m.client.Node(), Begin: m.load.Now(),
 	}
-	before := m.sessions()
+	before := m.dials.Load()
 	receipt, err := m.client.Publish(ctx, m.room, content{m.number, seq})
 	p.End = m.load.Now()
 	p.Attempts = 1
-	if m.sessions() != before || !m.client.Connected() {
+	if m.dials.Load() != before {
 		p.Attempts = 2 // perhaps
 	}
 	switch {
@@ -270,8 +300,9 @@ func (m *member) publishOne(seq uint64) {
 	m.load.tally.publish(p, err)
 }
 
-func (m *member) sessions() int {
+// lived tells when the client was connected to which hubs.
+func (m *member) lived() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.count
+	return m.life
 }

@@ -65,6 +65,7 @@ type window struct{ begin, end time.Duration }
 // Report is the judgement on a load, and its figures.
 type Report struct {
 	*history.Report
+	History *history.History // what was judged
 
 	Clients      int
 	Acknowledged int // publishes
@@ -76,6 +77,7 @@ type Report struct {
 	Median, P99  time.Duration // from a publish to its acknowledgement
 
 	Closes        map[int]int // by code, of the hubs' doing
+	Late          int         // clients that went by themselves, behind their slot
 	Told          int         // of those with 1012, told before
 	Reconnects    int
 	MostPerSecond int // reconnects
@@ -97,7 +99,7 @@ const slowRate = 500
 
 func newReport(h *history.History, t tally, publishing window) *Report {
 	r := &Report{
-		Report: history.Check(h), Closes: map[int]int{},
+		Report: history.Check(h), History: h, Closes: map[int]int{},
 		Refusals: t.refusals, Errors: t.errors, Surprises: t.surprises, Surprised: t.surprised,
 		Denied: t.refusals["HTTP 401"] + t.refusals["HTTP 403"],
 	}
@@ -150,13 +152,17 @@ func (r *Report) countSessions(h *history.History) {
 			again[s.Opened.Truncate(time.Second)]++
 		}
 		clients[s.Client] = true
-		told := false
+		told, left := false, false
 		for _, e := range s.Events {
 			switch {
 			case e.Kind == history.Reconnect:
 				told = true
 			case e.Kind == history.Joined && e.Resumed == history.NotRecovered:
 				r.NotRecovered++
+			case e.Kind == history.Hangup:
+				left = true
+			case e.Kind == history.Closed && left:
+				r.Late++
 			case e.Kind == history.Closed:
 				r.Closes[e.Code]++
 				if told && e.Code == closeRestart {
@@ -197,6 +203,7 @@ func (r *Report) countHeld(h *history.History, from time.Duration) {
 		for _, e := range s.Events {
 			if e.Kind == history.Closed || e.Kind == history.Hangup {
 				steps = append(steps, step{e.At, -1})
+				break
 			}
 		}
 	}
@@ -222,8 +229,8 @@ func (r *Report) String() string {
 		r.Clients, r.Acknowledged, r.Rate, r.LeastRate, r.Slow, slowRate, r.Median.Round(100*time.Microsecond), r.P99.Round(time.Millisecond), r.Refused, r.Unknown)
 	line("deliveries: %d checked, %d owed, %d excused by a gap told; gaps told %d; not recovered %d", r.Deliveries, r.Owed, r.Excused, r.GapsInside+r.GapsOutside, r.NotRecovered)
 	line("violations: %d %v", len(r.Violations), r.Broken)
-	line("connections: closes by code %v (told before: %d), reconnects %d, at most %d/s, least connected %d, dropped by hubs that should not: %d",
-		r.Closes, r.Told, r.Reconnects, r.MostPerSecond, r.LeastHeld, r.Dropped)
+	line("connections: closes by code %v (told before: %d), behind their slot %d, reconnects %d, at most %d/s, least connected %d, dropped by hubs that should not: %d",
+		r.Closes, r.Told, r.Late, r.Reconnects, r.MostPerSecond, r.LeastHeld, r.Dropped)
 	line("handshakes refused: %v, for their token: %d", r.Refusals, r.Denied)
 	for _, text := range slices.Sorted(maps.Keys(r.Errors)) {
 		line("publish failed %d times: %s", r.Errors[text], text)
