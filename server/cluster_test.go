@@ -498,3 +498,46 @@ func TestClusterSeatsTaken(t *testing.T) {
 	})
 	first.Silent()
 }
+
+// A new room of a name has nothing of the room that was deleted.
+func TestClusterDeletedHistory(t *testing.T) {
+	withLogs(t, func(t *testing.T, log bool) {
+		c := startCluster(t, 3, log, server.Options{Rooms: []server.RoomRule{{Pattern: "*", HistorySize: 100}}})
+		a, b := c.nodes[0].Dial(t, hubtest.ID("a")), c.nodes[1].Dial(t, hubtest.ID("b"))
+		for _, room := range []string{"r", "s", "t"} { // of several owners
+			if got := a.Request("create_room", map[string]any{"room_id": room}); got.Type != "room_created" {
+				t.Fatalf("%s", got.Data)
+			}
+			a.Join(room)
+			b.Join(room)
+			var sent struct{ Position string }
+			for range 3 {
+				got := a.Request("room_message", map[string]any{"room_id": room, "content": "old"})
+				if err := got.Decode(&sent); err != nil || sent.Position == "" {
+					t.Fatalf("%s %s", got.Type, got.Data)
+				}
+				b.Expect("room_message")
+			}
+			if got := b.Request("delete_room", map[string]any{"room_id": room}); got.Type != "room_deleted" {
+				t.Fatalf("%s %s", got.Type, got.Data)
+			}
+			a.Expect("room_left")
+			if got := b.Request("create_room", map[string]any{"room_id": room}); got.Type != "room_created" {
+				t.Fatalf("%s %s", got.Type, got.Data)
+			}
+			for _, x := range c.nodes {
+				if list, err := x.SDK().GetRoomHistory(room, 10); err != nil || len(list) > 0 {
+					t.Errorf("%s: history of the new %s: %v, %v", x.Node(), room, list, err)
+				}
+			}
+			var joined struct{ Recovered bool }
+			got := a.Request("join_room", map[string]any{"room_id": room, "since": sent.Position})
+			if err := got.Decode(&joined); err != nil || joined.Recovered {
+				t.Errorf("joined with a position of the deleted room: %s %s", got.Type, got.Data)
+			}
+			if got := a.Request("room_message", map[string]any{"room_id": room, "content": "new"}); got.Type != "room_message_sent" {
+				t.Errorf("%s %s", got.Type, got.Data)
+			}
+		}
+	})
+}

@@ -194,6 +194,12 @@ type Log interface {
 
 	// Tails returns the tail of each subject's log, in the order asked for.
 	Tails(ctx context.Context, subjects []string) ([]Tail, error)
+
+	// Delete removes the entries of subject, and tells nobody. What is appended
+	// from then on has higher offsets, or another epoch; an id of before may
+	// count as used. It tries again until ctx ends; after an error the entries
+	// may be gone or not.
+	Delete(ctx context.Context, subject string) error
 }
 
 // Entry is one entry of a log.

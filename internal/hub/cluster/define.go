@@ -27,8 +27,9 @@ func (c *Cluster) Create(ctx context.Context, d Definition) error {
 	return nil
 }
 
-// Delete deletes a room on every node. Errors: hub.CodeRoomNotFound where no
-// node has it; hub.CodeTimeout where its owner cannot be reached.
+// Delete deletes a room on every node, with its history. Errors:
+// hub.CodeRoomNotFound where no node has it; hub.CodeTimeout where its owner, or
+// the history, cannot be reached.
 func (c *Cluster) Delete(ctx context.Context, room string) error {
 	answer, err := c.askOwner(ctx, KeyOf(room), "delete", text(room))
 	if err != nil {
@@ -100,9 +101,30 @@ func (c *Cluster) answerDelete(ctx context.Context, _ uint64, question []byte) (
 			return nil, errNotFound
 		}
 	}
+	// While the history cannot be reached the room stays.
+	if err := c.deleteHistory(ctx, room); err != nil {
+		return nil, err
+	}
 	x := definition{Definition: Definition{Room: room}, version: c.defined.draw(c.cfg.Now()), deleted: true}
 	c.defined.merge(x, c.cfg.Now())
-	return c.announce(x), nil
+	told := c.announce(x)
+	// What its last members have said meanwhile is no part of a new room either.
+	if err := c.deleteHistory(ctx, room); err != nil {
+		c.cfg.Logger.Warn("the end of a deleted room's history may be left over", "error", err)
+	}
+	return told, nil
+}
+
+// deleteHistory has the next room of a name begin without a history.
+func (c *Cluster) deleteHistory(ctx context.Context, room string) error {
+	if c.log == nil {
+		return nil
+	}
+	if err := c.log.Delete(ctx, KeyOf(room).subject()); err != nil {
+		c.cfg.Logger.Warn("history not deleted", "error", err)
+		return errNotYet
+	}
+	return nil
 }
 
 // mayDecideNow tells whether this node owns the room and has its lease. Two

@@ -63,6 +63,7 @@ func (l *ownLog) handle() {
 	l.c.Handle("log.append", l.answerAppend)
 	l.c.Handle("log.read", l.answerRead)
 	l.c.Handle("log.tail", l.answerTail)
+	l.c.Handle("log.delete", l.answerDelete)
 	l.c.Handle("log.take", l.answerTake)
 	l.c.HandleQuick("log.taken", l.answerTaken)
 	l.c.Handle("log.ended", l.answerEnded)
@@ -136,6 +137,12 @@ func (l *ownLog) Read(ctx context.Context, subject string, after uint64, limit i
 		list = append(list, bus.Entry{Place: bus.Place{Epoch: tail.Epoch, Offset: offset, Prev: prev}, Payload: r.bytes()})
 	}
 	return list, tail, r.err()
+}
+
+// Delete implements bus.Log.
+func (l *ownLog) Delete(ctx context.Context, subject string) error {
+	_, err := l.c.askOwner(ctx, subjectKey(subject), "log.delete", text(subject))
+	return err
 }
 
 // Tails implements bus.Log.

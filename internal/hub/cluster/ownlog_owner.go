@@ -123,8 +123,7 @@ func (l *ownLog) open(subject string) (*ownedLog, error) {
 	if !found && (x.epoch == "" || x.given) {
 		// Offsets of a log that another node may have gone on with, and taken
 		// with it, must not be used again.
-		x.offset, x.entries, x.ids, x.order = 0, nil, make(map[string]uint64), nil
-		x.epoch = newEpoch()
+		x.begin()
 	}
 	if found {
 		// Copies elsewhere are old from now on, and must not be gone on with.
@@ -138,10 +137,36 @@ func (l *ownLog) open(subject string) (*ownedLog, error) {
 	return x, nil
 }
 
+// begin makes the log an empty one that there has not been before.
+func (x *ownedLog) begin() {
+	x.offset, x.entries, x.ids, x.order = 0, nil, make(map[string]uint64), nil
+	x.epoch = newEpoch()
+}
+
 // newEpoch returns a name that no log had before.
 func newEpoch() string {
 	b := newBoot()
 	return hex.EncodeToString([]byte{byte(b >> 40), byte(b >> 32), byte(b >> 24), byte(b >> 16), byte(b >> 8), byte(b)})
+}
+
+// answerDelete begins a log anew, as the owner.
+func (l *ownLog) answerDelete(_ context.Context, _ uint64, question []byte) ([]byte, error) {
+	r := reader{b: question}
+	subject := r.string()
+	if r.bad {
+		return nil, errMalformed
+	}
+	x, err := l.open(subject)
+	if err != nil {
+		return nil, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.ready || !l.c.mayDecide(l.c.cfg.Now()) {
+		return nil, errNotYet
+	}
+	x.begin()
+	return nil, nil
 }
 
 // doubt makes this node ask the others again before it goes on with a log:

@@ -29,7 +29,7 @@ func sound(b *memory.Bus) *faulty {
 		confirm: b.Leaser().Confirm,
 	}
 	if l := b.Log(); l != nil {
-		f.log = &faultyLog{append: l.Append, read: l.Read, tails: l.Tails}
+		f.log = &faultyLog{append: l.Append, read: l.Read, tails: l.Tails, delete: l.Delete}
 	}
 	return f
 }
@@ -60,6 +60,7 @@ type faultyLog struct {
 	append func(ctx context.Context, subject, id string, payload []byte, keep bus.Retention) (bus.Place, error)
 	read   func(ctx context.Context, subject string, after uint64, limit int) ([]bus.Entry, bus.Tail, error)
 	tails  func(ctx context.Context, subjects []string) ([]bus.Tail, error)
+	delete func(ctx context.Context, subject string) error
 }
 
 func (f *faultyLog) Append(ctx context.Context, subject, id string, payload []byte, keep bus.Retention) (bus.Place, error) {
@@ -73,6 +74,8 @@ func (f *faultyLog) Read(ctx context.Context, subject string, after uint64, limi
 func (f *faultyLog) Tails(ctx context.Context, subjects []string) ([]bus.Tail, error) {
 	return f.tails(ctx, subjects)
 }
+
+func (f *faultyLog) Delete(ctx context.Context, subject string) error { return f.delete(ctx, subject) }
 
 // heard replaces what is done with each message that is delivered.
 func (f *faulty) heard(change func(deliver func(bus.Message)) func(bus.Message)) {

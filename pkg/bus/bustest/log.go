@@ -28,6 +28,7 @@ func (s *suite) logTests() []subtest {
 		{"append with an ended context", s.testLogEndedContext},
 		{"read by pages", s.testLogRead},
 		{"tails", s.testLogTails},
+		{"deleted", s.testLogDelete},
 		{"kept by size", s.testLogSize},
 		{"kept by a smaller size", s.testLogKeep},
 	}
@@ -190,6 +191,7 @@ func (s *suite) testLogMistakes(t *testing.T) {
 		mistake(t, fmt.Sprintf("read %q", subject), err)
 		_, err = n.log.Tails(soon(t), []string{subject})
 		mistake(t, fmt.Sprintf("tails of %q", subject), err)
+		mistake(t, fmt.Sprintf("delete %q", subject), n.log.Delete(soon(t), subject))
 	}
 }
 

@@ -68,6 +68,34 @@ func (s *suite) testLogRead(t *testing.T) {
 	}
 }
 
+// What is deleted is gone for all nodes, and no position of it comes again; other
+// subjects keep what they have.
+func (s *suite) testLogDelete(t *testing.T) {
+	a, b := s.logNode(t), s.logNode(t)
+	subject := s.subject()
+	other := subject + ".x"
+	a.append(t, other, "other", []byte("other"))
+	last := a.fill(t, subject, 0, 3, history())[2]
+	for range 2 { // the second time there is nothing
+		if err := b.log.Delete(soon(t), subject); err != nil {
+			t.Fatalf("delete: %v", err)
+		}
+	}
+	if entries, tail := a.read(t, subject, 0, 10); len(entries) != 0 || tail.Offset != 0 {
+		t.Errorf("%d entries of a log that is deleted, tail %+v", len(entries), tail)
+	}
+	if entries, _ := a.read(t, other, 0, 10); len(entries) != 1 {
+		t.Errorf("%d entries of another subject", len(entries))
+	}
+	next := a.append(t, subject, "next", []byte("next"))
+	if next.Epoch == last.Epoch && next.Offset <= last.Offset {
+		t.Errorf("appended at %+v, where there was something before: the log went to %+v", next, last)
+	}
+	if entries, _ := b.read(t, subject, 0, 10); len(entries) != 1 || entries[0].Place != next {
+		t.Errorf("read %+v, appended at %+v", entries, next)
+	}
+}
+
 func (s *suite) testLogTails(t *testing.T) {
 	const subjects = 300
 	a, b := s.logNode(t), s.logNode(t)

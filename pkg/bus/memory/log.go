@@ -99,6 +99,18 @@ func (l *log) Tails(ctx context.Context, subjects []string) ([]bus.Tail, error) 
 	return tails, nil
 }
 
+// Delete implements [bus.Log].
+func (l *log) Delete(ctx context.Context, subject string) error {
+	err := bus.CheckSubject(subject)
+	if err == nil {
+		err = l.bus().tryUntil(ctx, 0, func() { delete(l.broker.logs.subjects, subject) })
+	}
+	if err != nil {
+		return fmt.Errorf("delete: %w", err)
+	}
+	return nil
+}
+
 func checkAppend(subject, id string, payload []byte, keep bus.Retention) error {
 	if err := checkMessage(subject, payload); err != nil {
 		return err

@@ -100,6 +100,23 @@ func (l *eventLog) retry(ctx context.Context, what string, f func(context.Contex
 	}
 }
 
+// Delete removes the entries of a log: see [bus.Log]. Sequence numbers go on.
+func (l *eventLog) Delete(ctx context.Context, subject string) error {
+	if err := bus.CheckSubject(subject); err != nil {
+		return err
+	}
+	return l.retry(ctx, "delete the log", func(ctx context.Context, e *epoch, s *session) error {
+		var answer struct {
+			Error *apiError `json:"error"`
+		}
+		err := s.ask(ctx, "$JS.API.STREAM.PURGE."+l.stream.name, map[string]string{"filter": e.in + subject}, &answer)
+		if err == nil && answer.Error != nil {
+			return answer.Error
+		}
+		return err
+	})
+}
+
 // Read returns entries of a log and its tail: see [bus.Log]. It sees every entry
 // whose append has been acknowledged. Prev of the first entry is 0 unless the
 // entry before it is kept.

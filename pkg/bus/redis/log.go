@@ -123,6 +123,21 @@ func (l *eventLog) Tails(ctx context.Context, subjects []string) ([]bus.Tail, er
 	return tails, nil
 }
 
+// Delete implements [bus.Log]. The next log of the subject has another epoch.
+func (l *eventLog) Delete(ctx context.Context, subject string) error {
+	err := bus.CheckSubject(subject)
+	if err == nil {
+		b := l.bus
+		_, err = b.request(ctx, partitionOf(subject), true, 0, func(server) []any {
+			return []any{"DEL", b.names.counterKey(subject), b.names.streamKey(subject)}
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("delete from redis: %w", err)
+	}
+	return nil
+}
+
 // page is what one read returns.
 type page struct {
 	entries []bus.Entry // without those that are too old
