@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -317,6 +318,55 @@ func twoSides(t *testing.T, w *world, before bool) {
 		w.pass(6 * time.Second)
 	}
 	again(w.nodes[3])
+}
+
+// An entry that began before others, and was appended behind them, does not make
+// those new that members have had already.
+func TestHistoryLateEntry(t *testing.T) {
+	inWorld(t, 3, func(t *testing.T, w *world) {
+		a, b, c := w.nodes[0], w.nodes[1], w.nodes[2]
+		rooms := []string{"r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"} // some are b's, which c hears of
+		for _, room := range rooms {
+			follow(w, a, room)
+			follow(w, b, room)
+			follow(w, c, room)
+			add(w, b, room, "first")
+		}
+		w.broker.Pause()
+		var late, soon sync.WaitGroup
+		for _, room := range rooms {
+			late.Go(func() { add(w, a, room, "late") })
+		}
+		w.pass(200 * time.Millisecond)
+		for _, room := range rooms {
+			soon.Go(func() { add(w, b, room, "soon") })
+		}
+		w.pass(200 * time.Millisecond)
+		w.broker.Drop(func(_ string, m bus.Message) bool {
+			return strings.HasSuffix(string(m.Payload), "late") && m.Payload[0] == 'E'
+		})
+		w.broker.Resume()
+		late.Wait()
+		soon.Wait()
+		w.broker.Drop(nil)
+		w.pass(6 * time.Second) // it is read from the log
+		w.broker.Partition([]string{a.name}, []string{b.name, c.name})
+		w.pass(12 * time.Second)
+		for _, room := range rooms {
+			add(w, a, room, "on a")
+		}
+		w.broker.Partition()
+		w.pass(10 * time.Second)
+		for _, x := range w.nodes {
+			for _, room := range rooms {
+				seen := x.seenIn(room)
+				slices.Sort(seen)
+				if len(slices.Compact(slices.Clone(seen))) != len(seen) {
+					t.Errorf("%s: %s: %q", x.name, room, seen)
+				}
+			}
+		}
+	})
 }
 
 // Nothing comes before what is overdue has been ended, by whichever goroutine of

@@ -130,7 +130,8 @@ func (c *Cluster) repair(ctx context.Context, ch *channel) error {
 		c.Metrics.Repaired.Add(uint64(len(entries)))
 	}
 	ch.mu.Lock()
-	ch.feed.tail, ch.feed.at = tail, newest(entries, begin)
+	ch.feed.passed(tail.Offset, newest(entries, begin))
+	ch.feed.tail = tail
 	ch.mu.Unlock()
 	return nil
 }
