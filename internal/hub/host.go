@@ -43,14 +43,14 @@ func (x host) Message(m cluster.Message) {
 }
 
 // Entry delivers the next entry of a room's history.
-func (x host) Entry(id string, e bus.Entry) {
+func (x host) Entry(id string, e bus.Entry, wait bool) (taken bool) {
 	r, err := x.h.rooms.Get(id)
 	if err != nil {
-		return
+		return true
 	}
 	en, ok := parseEntry(e.Payload)
 	if !ok {
-		return
+		return true
 	}
 	place := room.Place{Epoch: e.Epoch, Offset: e.Offset, Prev: e.Prev}
 	m := &room.Message{Op: wire.Text, Exclude: x.h.connections(en.exclude), Record: en.record(id, place)}
@@ -58,7 +58,7 @@ func (x host) Entry(id string, e bus.Entry) {
 	if en.boot == x.h.cluster.Boot() {
 		m.Sender = x.h.sender(en)
 	}
-	r.Add(m, place)
+	return r.Add(m, place, wait)
 }
 
 // sender returns the connection that an entry came from, nil where it is gone.

@@ -28,7 +28,9 @@ type Host interface {
 	// Message delivers a message of another node to this node's members.
 	Message(m Message)
 	// Entry delivers the next entry of a room's history to this node's members.
-	Entry(room string, e bus.Entry)
+	// Where the room has too much to deliver it waits, or else returns false and
+	// has not taken it.
+	Entry(room string, e bus.Entry, wait bool) (taken bool)
 	// History replaces what this node holds of a room's history, which nobody
 	// is told; tail is where the log ended.
 	History(room string, entries []bus.Entry, tail bus.Tail)

@@ -26,6 +26,13 @@ type feed struct {
 	loaded  chan struct{}
 
 	deliver sync.Mutex // held while the host is given entries; taken under the channel's lock
+	refused *behind    // guarded by deliver: tail and at before an entry that the host did not take; nil: none
+}
+
+// behind is where members are who have not had all that came.
+type behind struct {
+	offset uint64
+	at     time.Time
 }
 
 // reading tells whether the log is being read; the caller holds the lock.
@@ -181,11 +188,21 @@ func (c *Cluster) receiveEntry(place bus.Place, payload []byte) {
 	case f.state == feedLive && place.Epoch == f.tail.Epoch && place.Offset <= f.tail.Offset:
 		ch.mu.Unlock()
 	case f.state == feedLive && place.Epoch == f.tail.Epoch && place.Prev == f.tail.Offset:
+		stood := behind{place.Prev, f.at}
 		f.passed(place.Offset, at)
 		f.deliver.Lock() // free: what reads the log and delivers from it is not at work
 		ch.mu.Unlock()
-		c.cfg.Host.Entry(room, bus.Entry{Place: place, Payload: r.rest()})
+		// The bus must not wait for one room: others' messages come behind.
+		taken := f.refused == nil && c.cfg.Host.Entry(room, bus.Entry{Place: place, Payload: r.rest()}, false)
+		if !taken && f.refused == nil {
+			f.refused = &stood
+		}
 		f.deliver.Unlock()
+		if !taken { // the log is read at the pace of the members
+			ch.mu.Lock()
+			c.readLocked(ch)
+			ch.mu.Unlock()
+		}
 	default:
 		f.waiting = append(f.waiting, entry{place, payload})
 		c.readLocked(ch)

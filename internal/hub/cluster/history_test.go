@@ -184,3 +184,34 @@ func TestHistoryRefuses(t *testing.T) {
 		}
 	})
 }
+
+// A room that takes no more does not hold up the bus: it gets its entries from the
+// log, in order.
+func TestHistoryOfFullRoom(t *testing.T) {
+	inWorld(t, 2, func(t *testing.T, w *world) {
+		a, b := w.nodes[0], w.nodes[1]
+		rooms := []string{"r0", "r1", "r2", "r3"}
+		for _, room := range rooms {
+			follow(w, b, room)
+		}
+		n := 0
+		b.host.full = func(string) bool { n++; return n%3 > 0 }
+		for i := range 9 {
+			for _, room := range rooms {
+				add(w, a, room, fmt.Sprint(i))
+			}
+		}
+		synctest.Wait()
+		for _, room := range rooms {
+			if got := b.historyOf(room); !slices.Equal(got, strings.Split("012345678", "")) {
+				t.Errorf("%s: %q", room, got)
+			}
+			if gaps := b.gapsIn(room); len(gaps) > 0 {
+				t.Errorf("%s: gaps %v", room, gaps)
+			}
+		}
+		if n == 0 {
+			t.Error("nothing was refused")
+		}
+	})
+}

@@ -31,7 +31,8 @@ type host struct {
 	outages []cluster.Outage
 	defined []cluster.Definition
 	deleted []string
-	overdue func() // nil: nothing is
+	overdue func()            // nil: nothing is
+	full    func(string) bool // whether a room takes nothing; nil: none
 }
 
 func newHost() *host {
@@ -47,12 +48,16 @@ func (h *host) Message(m cluster.Message) {
 	h.heard[m.Room] = append(h.heard[m.Room], string(m.Frame))
 }
 
-func (h *host) Entry(room string, e bus.Entry) {
+func (h *host) Entry(room string, e bus.Entry, wait bool) bool {
+	if h.full != nil && !wait && h.full(room) {
+		return false
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.history[room] = append(h.history[room], string(e.Payload))
 	h.seen[room] = append(h.seen[room], string(e.Payload))
 	h.places[room] = append(h.places[room], e.Place)
+	return true
 }
 
 func (h *host) History(room string, entries []bus.Entry, tail bus.Tail) {

@@ -14,6 +14,12 @@ import (
 func (c *Cluster) read(ch *channel, f *feed, cold bool) {
 	f.deliver.Lock()
 	defer f.deliver.Unlock()
+	if f.refused != nil && !cold {
+		ch.mu.Lock()
+		f.tail.Offset, f.at = f.refused.offset, f.refused.at
+		ch.mu.Unlock()
+	}
+	f.refused = nil
 	ctx, cancel := context.WithTimeout(c.ctx, readWithin)
 	defer cancel()
 	var err error
@@ -31,7 +37,7 @@ func (c *Cluster) read(ch *channel, f *feed, cold bool) {
 			err = c.repair(ctx, ch)
 			continue
 		}
-		c.cfg.Host.Entry(ch.room, bus.Entry{Place: next.place, Payload: next.payload})
+		c.cfg.Host.Entry(ch.room, bus.Entry{Place: next.place, Payload: next.payload}, true)
 	}
 	if c.ctx.Err() == nil {
 		c.cfg.Logger.Warn("history not read", "error", err)
@@ -124,7 +130,7 @@ func (c *Cluster) repair(ctx context.Context, ch *channel) error {
 			}
 			e.Place = bus.Place{Epoch: tail.Epoch, Offset: e.Offset, Prev: prev}
 			c.checkAge(e.at)
-			c.cfg.Host.Entry(ch.room, e.Entry)
+			c.cfg.Host.Entry(ch.room, e.Entry, true)
 			prev = e.Offset
 		}
 		c.Metrics.Repaired.Add(uint64(len(entries)))

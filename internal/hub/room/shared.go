@@ -21,12 +21,18 @@ func (p Place) Position() (position, prev string) {
 	return p.Epoch + ":" + strconv.FormatUint(p.Offset, 10), p.Epoch + ":" + strconv.FormatUint(p.Prev, 10)
 }
 
-// Add delivers the next entry of the room's log to the members and keeps it.
-func (r *Room) Add(m *Message, p Place) {
+// Add delivers the next entry of the room's log to the members and keeps it. Where
+// the room has too much to deliver it waits, or else returns false and takes
+// nothing.
+func (r *Room) Add(m *Message, p Place, wait bool) (taken bool) {
 	r.mu.Lock()
+	if !wait && r.bytes > maxPending && !r.deleted {
+		r.mu.Unlock()
+		return false
+	}
 	if !r.waitForSpace() {
 		r.mu.Unlock()
-		return
+		return true
 	}
 	if h := r.history; h != nil {
 		if h.epoch != p.Epoch {
@@ -40,6 +46,7 @@ func (r *Room) Add(m *Message, p Place) {
 	if inline {
 		r.run(inlinePasses)
 	}
+	return true
 }
 
 // Load replaces what the room keeps of its log; nobody is told. records are
