@@ -85,3 +85,31 @@ func TestMessagesLargerThanTheBus(t *testing.T) {
 		}
 	}
 }
+
+// Names that nobody has, which all hubs are asked for, count for more than one message.
+func TestClusterMadeUpNames(t *testing.T) {
+	c := startCluster(t, 2, true, server.Options{
+		RateLimit: server.RateLimit{MessagesPerSecond: 1, Burst: 100},
+		Rooms:     []server.RoomRule{{Pattern: "log.*", HistorySize: 10}},
+	})
+	for _, test := range []struct {
+		message string
+		data    map[string]any
+	}{
+		{"room_members", map[string]any{"room_id": "none"}},
+		{"room_history", map[string]any{"room_id": "none"}},
+		{"room_history", map[string]any{"room_id": "log.none"}},
+		{"delete_room", map[string]any{"room_id": "none"}},
+		{"direct_message", map[string]any{"target_id": "none", "content": 1}},
+	} {
+		a := c.nodes[0].Dial(t)
+		answered := 0
+		for a.Request(test.message, test.data).ErrorCode() != hub.CodeRateLimited {
+			answered++
+		}
+		if answered < 10 || answered > 20 {
+			t.Errorf("%s %v: %d were answered", test.message, test.data, answered)
+		}
+		a.Close()
+	}
+}

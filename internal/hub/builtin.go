@@ -98,7 +98,7 @@ func (h *Hub) handleJoin(m *message) error {
 		return err
 	}
 	mayCreate := h.cfg.Rule(a.roomID).Create || m.s.HasRoomPermission(auth.PermCreateRoom, a.roomID)
-	return h.join(m, m.s, joinRequest{room: a.roomID, since: a.since, create: mayCreate, requestID: m.MessageID})
+	return m.asked(h.join(m, m.s, joinRequest{room: a.roomID, since: a.since, create: mayCreate, requestID: m.MessageID}))
 }
 
 func (h *Hub) handleLeave(m *message) error {
@@ -144,7 +144,7 @@ func (h *Hub) handleDelete(m *message) error {
 		return err
 	}
 	if err := h.deleteRoom(a.roomID, m.s); err != nil {
-		return err
+		return m.asked(err)
 	}
 	return m.answer("room_deleted", map[string]any{"room_id": a.roomID})
 }
@@ -205,7 +205,7 @@ func (h *Hub) handleDirect(m *message) error {
 		return append(b, '}')
 	}, now, 0, 0)
 	if err := h.sendFrame(m, a.targetID, frame); err != nil {
-		return err
+		return m.asked(err)
 	}
 	return m.answer("direct_message_sent", map[string]any{"target_id": a.targetID})
 }
@@ -217,7 +217,7 @@ func (h *Hub) handleMembers(m *message) error {
 	}
 	r, err := h.target(m, a.roomID)
 	if err != nil {
-		return err
+		return m.asked(err)
 	}
 	p, err := h.members(m, a.roomID, r, limit, a.cursor)
 	if err != nil {
@@ -240,7 +240,7 @@ func (h *Hub) handleHistory(m *message) error {
 	}
 	messages, next, count, err := h.HistoryPage(m, a.roomID, limit, a.cursor)
 	if err != nil {
-		return err
+		return m.asked(err)
 	}
 	return m.answerPage("room_history", next, map[string]any{"room_id": a.roomID, "messages": messages, "count": count})
 }

@@ -39,3 +39,11 @@ func (l *limiter) take(now, interval int64, burst int) verdict {
 	l.due = due
 	return permitted
 }
+
+// charge counts n messages more of what was let through, until the burst is used
+// up.
+func (l *limiter) charge(n int, now, interval int64, burst int) {
+	if interval > 0 {
+		l.due = min(max(l.due, now)+int64(n)*interval, now+int64(burst)*interval)
+	}
+}

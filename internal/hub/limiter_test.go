@@ -45,6 +45,22 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
+func TestLimiterCharge(t *testing.T) {
+	var l limiter
+	l.charge(9, 0, 0, 3) // no limit
+	if got := l.take(0, 10, 3); got != permitted {
+		t.Errorf("the first: %d", got)
+	}
+	l.charge(1, 0, 10, 3)
+	if got := []verdict{l.take(0, 10, 3), l.take(0, 10, 3)}; got[0] != permitted || got[1] != refused {
+		t.Errorf("of a burst of 3, 2 of which are used: %d", got)
+	}
+	l.charge(100, 0, 10, 3)
+	if got := []verdict{l.take(9, 10, 3), l.take(10, 10, 3)}; got[0] != refused || got[1] != permitted {
+		t.Errorf("charged beyond the burst, an interval later: %d", got)
+	}
+}
+
 // TestLimiterBounds checks every span of time: no more than the burst and what
 // is due in it goes through, and less only where that was used up; flooding is
 // told exactly where that many bursts and what is due have come.

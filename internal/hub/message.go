@@ -70,6 +70,19 @@ func (s *Session) Message(op wire.Opcode, payload []byte) {
 	h.events.throttle(s)
 }
 
+// askedCost is how many messages a question counts as that went to every hub, for
+// a name that nobody has: names are easily made up.
+const askedCost = 10
+
+// asked counts what it cost to find that nobody has a room or a client.
+func (m *message) asked(err error) error {
+	h := m.s.hub
+	if h.cluster != nil && (errors.Is(err, errNoRoom) || errors.Is(err, errNoClient)) {
+		m.s.rate.charge(askedCost-1, int64(h.now().Sub(h.started)), h.metrics.messageInterval, h.cfg.MessageBurst)
+	}
+	return err
+}
+
 // requestID returns the id of a message that is not handled, so that whoever
 // waits for an answer gets one; 0 where it has none.
 func (s *Session) requestID(op wire.Opcode, payload []byte) int64 {
