@@ -138,6 +138,15 @@ func split(h *history.History, island string) {
 	}
 }
 
+// killed has a message that node 1 publishes not leave it, as it is killed.
+func killed(h *history.History, n int) {
+	at := publish(h, id(n)).End
+	h.Faults = append(h.Faults, history.Fault{Kind: "kill", Nodes: []string{"1"}, Begin: at, End: at + ms, Killed: true, Ended: true})
+	for _, s := range h.Sessions[1:3] {
+		remove(s, messages+n-1)
+	}
+}
+
 // publish returns a message of the history.
 func publish(h *history.History, id history.ID) *history.Publish {
 	i := slices.IndexFunc(h.Publishes, func(p history.Publish) bool { return p.ID == id })
@@ -242,6 +251,24 @@ func TestCheck(t *testing.T) {
 			h.Faults = append(h.Faults, history.Fault{Kind: "kill", Nodes: []string{"1"}, Begin: at(8), End: at(9), Killed: true, Ended: true})
 		}, ""},
 		{"lost beyond the node it went no further than", func(h *history.History, _ *history.Session) { withheld(h) }, history.SilentLoss},
+		{"the first of a node that was killed lost", func(h *history.History, _ *history.Session) {
+			killed(h, 1)
+		}, ""},
+		{"the last of a node that was killed lost", func(h *history.History, _ *history.Session) {
+			killed(h, 6)
+		}, history.SilentLoss},
+		{"a gap that a slow reader is told of late", func(h *history.History, a *history.Session) {
+			gap(a, 50, 49.5)
+			b := h.Sessions[3]
+			b.Slow, b.Node = true, "1"
+			b.Events = append(b.Events, history.Event{Kind: history.Joined, At: at(45), Room: "plain"})
+			gap(b, 90, 49.5)
+			for i := range h.Lists {
+				if h.Lists[i].Room == "plain" {
+					h.Lists[i].Members = []string{"a", "b"}
+				}
+			}
+		}, ""},
 		{"lost on one side of a split with its node", func(h *history.History, _ *history.Session) {
 			split(h, "1")
 			h.Faults = append(h.Faults, history.Fault{Kind: "kill", Nodes: []string{"1"}, Begin: at(8), End: at(9), Killed: true, Ended: true})

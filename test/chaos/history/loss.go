@@ -42,11 +42,34 @@ func (c *checker) owed(x *span, p *Publish) bool {
 // it published meanwhile.
 const recoveredWithin = 5 * time.Second
 
+// instant is how long what a hub has published may be on its way out of it.
+const instant = time.Second
+
+// lastWords tells whether a message is the first of its node into its room, and
+// the node was killed the next instant: the others do not know that there was any.
+func (c *checker) lastWords(p *Publish) bool {
+	if !c.during(p.Node, p.Begin, p.End+instant, func(f Fault) bool { return f.Killed }) {
+		return false
+	}
+	var started time.Duration // this run of the hub
+	for _, f := range c.faults {
+		if f.Ended && f.Touches(p.Node) && f.End < p.Begin {
+			started = max(started, f.Begin)
+		}
+	}
+	return !slices.ContainsFunc(c.byRoom[p.Room], func(q *Publish) bool {
+		return q.Node == p.Node && q.Outcome == Sent && q.Begin > started && q.End < p.Begin-instant
+	})
+}
+
 // untold tells whether nobody is left who could tell another node of a message:
 // the one it was published on was cut off, and ended before that was over.
 func (c *checker) untold(p *Publish, node string) bool {
 	if p.Node == node {
 		return false
+	}
+	if c.lastWords(p) {
+		return true
 	}
 	return slices.ContainsFunc(c.faults, func(cut Fault) bool {
 		off := cut.divides(p.Node, node) || p.Scope == "node" && cut.Away && cut.Touches(p.Node)
