@@ -402,3 +402,33 @@ func TestOverdueFirst(t *testing.T) {
 		}
 	})
 }
+
+// A hub finds the bus again, and its histories, while other hubs do not answer it.
+func TestLapseWhileAsking(t *testing.T) {
+	inWorld(t, 3, func(t *testing.T, w *world) {
+		rooms := []string{"r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"}
+		for _, room := range rooms {
+			for _, x := range w.nodes {
+				follow(w, x, room)
+			}
+			add(w, w.nodes[0], room, "first")
+		}
+		w.broker.Drop(func(_ string, m bus.Message) bool { return m.Payload[0] == 'A' })
+		for range 3 {
+			w.broker.Stop()
+			w.pass(4 * time.Second)
+			w.broker.Start()
+			w.pass(1500 * time.Millisecond)
+		}
+		for _, x := range w.nodes {
+			if _, degraded := x.Degraded(); degraded {
+				t.Errorf("%s: the bus is there, and it is degraded", x.name)
+			}
+		}
+		w.broker.Drop(nil)
+		w.pass(10 * time.Second)
+		for _, room := range rooms {
+			add(w, w.nodes[1], room, "again")
+		}
+	})
+}

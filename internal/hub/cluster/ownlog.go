@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/chenxilol/gohub/pkg/bus"
@@ -17,17 +18,21 @@ import (
 // node becomes the owner it takes it over from the old one; where that has died
 // the history is gone, and a new epoch says so.
 type ownLog struct {
-	c *Cluster
+	c      *Cluster
+	lapses atomic.Uint64 // how often this node's lease has run out
 
-	mu   sync.Mutex // guards logs
+	mu   sync.Mutex // guards logs; may be taken with a log's lock held
 	logs map[string]*ownedLog
 }
 
 // ownedLog is the log of one subject.
 type ownedLog struct {
-	mu      sync.Mutex // guards all below
-	ready   bool       // it is this node's: all nodes have been asked for it
+	mu      sync.Mutex // guards all below; nobody is asked with it held
+	ready   bool       // it is this node's: all nodes have been asked for it, see ownLog.ready
+	lapses  uint64     // ownLog's, when they were asked
+	asking  bool       // they are being asked
 	given   bool       // another node may go on with it
+	gives   int        // how often it was given
 	taken   bool       // its new owner has it
 	used    time.Time  // when it was last asked for
 	epoch   string

@@ -41,6 +41,9 @@ func (l *ownLog) giveTo(ctx context.Context, at uint64, subject string) error {
 	asked, cancel := context.WithTimeout(ctx, 2*answerWithin)
 	defer cancel()
 	answer, err := l.c.Ask(asked, at, "log.tail", text(subject))
+	for err == errNotYet && pause(asked, askAgainAfter) == nil {
+		answer, err = l.c.Ask(asked, at, "log.tail", text(subject))
+	}
 	if err != nil {
 		l.c.cfg.Logger.Debug("history not handed over", "error", err)
 		return err
@@ -57,15 +60,17 @@ func (l *ownLog) giveTo(ctx context.Context, at uint64, subject string) error {
 // what was appended to it comes to nobody else, and the owner is told so.
 func (l *ownLog) givenUp(ctx context.Context, at uint64, x *ownedLog, subject, epoch string) error {
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	if x.epoch == epoch {
-		x.taken = !x.ready
+		x.taken = !l.ready(x)
+		x.mu.Unlock()
 		return nil
 	}
 	x.ready, x.given = false, true
-	if n := len(x.entries); n > 0 {
+	had, last := len(x.entries) > 0, x.last()
+	x.mu.Unlock()
+	if had {
 		w := writer(text(subject))
-		w.uint(uint64(x.entries[n-1].at.UnixMilli()))
+		w.uint(uint64(last.UnixMilli()))
 		if _, err := l.c.Ask(ctx, at, "log.ended", w); err != nil {
 			return fmt.Errorf("tell of the end of a history: %w", err) // handOver comes again
 		}
@@ -74,11 +79,13 @@ func (l *ownLog) givenUp(ctx context.Context, at uint64, x *ownedLog, subject, e
 	return nil
 }
 
-// forget drops a log that nobody must go on with.
+// forget drops a log that another node goes on with, or nobody.
 func (l *ownLog) forget(subject string, x *ownedLog) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.logs[subject] == x {
+	if x.given && !x.asking && l.logs[subject] == x {
 		delete(l.logs, subject)
 	}
 }
@@ -101,7 +108,7 @@ func (l *ownLog) answerEnded(_ context.Context, from uint64, question []byte) ([
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.ready {
+	if !l.ready(x) {
 		return nil, errNotYet
 	}
 	x.epoch = newEpoch()
@@ -129,8 +136,9 @@ func (l *ownLog) mine(subject string) bool {
 	return x.offset > 0 && !x.taken
 }
 
-// takeOver asks every node for the log of a subject, which gives it up.
-func (l *ownLog) takeOver(ctx context.Context, x *ownedLog, subject string) (found bool, err error) {
+// takeOver asks every node for the log of a subject, which gives it up, and returns
+// the best, nil where none has it, and whether all nodes have answered.
+func (l *ownLog) takeOver(ctx context.Context, subject string) (best *ownedLog, all bool) {
 	missing := l.c.AskAll(ctx, "log.take", text(subject), func(_ NodeInfo, answer []byte) {
 		if len(answer) == 0 {
 			return
@@ -148,15 +156,11 @@ func (l *ownLog) takeOver(ctx context.Context, x *ownedLog, subject string) (fou
 			e := bus.Entry{Place: bus.Place{Epoch: y.epoch, Offset: offset, Prev: prev}, Payload: r.bytes()}
 			y.entries = append(y.entries, stored{e, at})
 		}
-		if !r.bad && y.newer(x) {
-			found = true
-			x.epoch, x.offset, x.ids, x.order, x.entries = y.epoch, y.offset, y.ids, y.order, y.entries
+		if !r.bad && (best == nil || y.newer(best)) {
+			best = y
 		}
 	})
-	if !found && len(missing) > 0 {
-		return false, errNotYet
-	}
-	return found, nil
+	return best, len(missing) == 0
 }
 
 // newer tells which of two logs of a subject goes on: the longer one of an epoch,
@@ -201,6 +205,7 @@ func (l *ownLog) answerTake(_ context.Context, _ uint64, question []byte) ([]byt
 		return nil, nil
 	}
 	x.ready, x.given, x.used = false, true, l.c.cfg.Now()
+	x.gives++
 	x.expire(l.c.cfg.Now())
 	return x.encode(), nil
 }

@@ -39,7 +39,7 @@ func (l *ownLog) append(x *ownedLog, subject, id string, payload []byte, keep bu
 	now := l.c.cfg.Now()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.ready || !l.c.mayDecide(now) {
+	if !l.ready(x) || !l.c.mayDecide(now) {
 		return bus.Place{}, errNotYet
 	}
 	x.keep = keep
@@ -107,20 +107,44 @@ func (l *ownLog) open(subject string) (*ownedLog, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.used = l.c.cfg.Now()
-	if x.ready {
+	switch {
+	case l.ready(x):
 		return x, nil
-	}
-	// Not by the caller's context, which may end while a node gives it up.
-	asked, cancel := context.WithTimeout(l.c.ctx, answerWithin)
-	defer cancel()
-	found, err := l.takeOver(asked, x, subject)
-	if err != nil {
-		return nil, err
-	}
-	if !found && !l.c.mayOpen(subjectKey(subject)) {
+	case x.asking: // by another caller, who need not be waited for: whoever asks comes again
 		return nil, errNotYet
 	}
-	if !found && (x.epoch == "" || x.given) {
+	lapses, gives := l.lapses.Load(), x.gives
+	x.asking = true
+	x.mu.Unlock()
+	// Not by the caller's context, which may end while a node gives it up.
+	asked, cancel := context.WithTimeout(l.c.ctx, answerWithin)
+	best, all := l.takeOver(asked, subject)
+	cancel()
+	x.mu.Lock()
+	x.asking = false
+	if x.gives != gives || !l.goOn(x, subject, best, all) {
+		return nil, errNotYet // it has been given away meanwhile, or some node may have it
+	}
+	x.ready, x.lapses, x.given, x.taken = true, lapses, false, false
+	return x, nil
+}
+
+// ready tells whether this node may go on with a log as it is. The caller holds
+// its lock.
+func (l *ownLog) ready(x *ownedLog) bool { return x.ready && x.lapses == l.lapses.Load() }
+
+// goOn makes a log the best that other nodes have given, or an empty one, unless
+// it is good itself. It does nothing, and returns false, where a better one may be
+// on a node that did not answer, or in use by an owner that was before. The
+// caller holds its lock.
+func (l *ownLog) goOn(x *ownedLog, subject string, best *ownedLog, all bool) bool {
+	found := best != nil && best.newer(x)
+	switch {
+	case found:
+		x.epoch, x.offset, x.ids, x.order, x.entries = best.epoch, best.offset, best.ids, best.order, best.entries
+	case !all || !l.c.mayOpen(subjectKey(subject)):
+		return false
+	case x.epoch == "" || x.given:
 		// Offsets of a log that another node may have gone on with, and taken
 		// with it, must not be used again.
 		x.begin()
@@ -133,8 +157,7 @@ func (l *ownLog) open(subject string) (*ownedLog, error) {
 			l.c.cfg.Logger.Debug("history taken over, and not told", "error", err)
 		}
 	}
-	x.ready, x.given, x.taken = true, false, false
-	return x, nil
+	return true
 }
 
 // begin makes the log an empty one that there has not been before.
@@ -162,7 +185,7 @@ func (l *ownLog) answerDelete(_ context.Context, _ uint64, question []byte) ([]b
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.ready || !l.c.mayDecide(l.c.cfg.Now()) {
+	if !l.ready(x) || !l.c.mayDecide(l.c.cfg.Now()) {
 		return nil, errNotYet
 	}
 	x.begin()
@@ -171,15 +194,7 @@ func (l *ownLog) answerDelete(_ context.Context, _ uint64, question []byte) ([]b
 
 // doubt makes this node ask the others again before it goes on with a log:
 // another may have taken its place meanwhile.
-func (l *ownLog) doubt() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, x := range l.logs {
-		x.mu.Lock()
-		x.ready = false
-		x.mu.Unlock()
-	}
-}
+func (l *ownLog) doubt() { l.lapses.Add(1) }
 
 // sweep frees what has expired, and logs that other nodes have taken over.
 func (l *ownLog) sweep() {
