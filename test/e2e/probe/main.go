@@ -32,6 +32,6 @@ func probe(address string) string {
 	if err != nil {
 		return "shut"
 	}
-	conn.Close()
+	_ = conn.Close()
 	return "open"
 }
