@@ -26,8 +26,8 @@ run-cluster: ## Start three hubs that are one, on ports 8081 to 8083 (ARGS="9001
 	exec hack/run-cluster.sh $(ARGS)
 
 .PHONY: build
-build: ## Build the hub into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/hub
+build: ## Build the hub and the operator into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
 
 .PHONY: image
 image: ## Write images of the programs to dist/, without Docker (PLATFORMS=linux/amd64)
