@@ -116,6 +116,8 @@ func (w *world) doHub(f fault, h *hubProcess, r *history.Fault) {
 func (w *world) doBroker(f fault, r *history.Fault) {
 	b := w.bus.brokers[f.target]
 	r.Away = len(w.bus.brokers) == 1
+	// The hubs at one broker of several that hangs are cut off from the others.
+	r.Split = f.kind == busPause && !r.Away && w.bus.kind == "nats"
 	switch f.kind {
 	case busPause:
 		b.Pause(w.t)
