@@ -55,6 +55,7 @@ type Hub struct {
 	requests  atomic.Int64 // numbers of the hub's requests to clients
 	buffers   sync.Pool    // *dispatch.Buffer
 	started   time.Time
+	awake     awake
 	ctx       context.Context // ends with Close
 	cancel    context.CancelFunc
 	running   sync.WaitGroup
@@ -71,6 +72,7 @@ func New(cfg Config) (*Hub, error) {
 		cfg.Now = time.Now
 	}
 	h := &Hub{cfg: cfg, log: cfg.Logger, now: cfg.Now, started: cfg.Now()}
+	h.awake.at.Store(cfg.Now().UnixMilli())
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.metrics = newMetrics(h)
 	h.buffers.New = func() any { return new(dispatch.Buffer) }
@@ -172,11 +174,34 @@ func (h *Hub) sweep() {
 		case <-h.ctx.Done():
 			return
 		case <-ticker.C:
+			h.wake()
+			h.awake.at.Store(h.millis())
 			for _, r := range h.rooms.Sweep() {
 				h.events.room(sdk.EventRoomDeleted, nil, r.ID())
 			}
 			h.addresses.sweep(h.now())
 		}
+	}
+}
+
+// awake is when the hub was seen to run last.
+type awake struct {
+	at atomic.Int64 // Unix milliseconds
+	mu sync.Mutex   // held while what is overdue is ended
+}
+
+// wake ends the connections that are overdue where the hub was asleep: their
+// timers may come later than what is published now.
+func (h *Hub) wake() {
+	asleep := func() bool { return h.millis()-h.awake.at.Load() > 2*sweepInterval.Milliseconds() }
+	if !asleep() {
+		return
+	}
+	h.awake.mu.Lock()
+	defer h.awake.mu.Unlock()
+	if asleep() {
+		host{h}.Overdue()
+		h.awake.at.Store(h.millis())
 	}
 }
 

@@ -214,6 +214,7 @@ const scopeCluster = "cluster"
 // publish sends a room_message to a room; r is nil where only other nodes have
 // it.
 func (h *Hub) publish(ctx context.Context, id string, r *room.Room, p publication) (sdk.Receipt, error) {
+	h.wake()
 	if h.cluster != nil {
 		return h.publishShared(ctx, id, r, p)
 	}

@@ -129,6 +129,7 @@ func (h *Hub) BroadcastToRoom(roomID string, f hub.Frame, exclude []string) erro
 	if err != nil {
 		return err
 	}
+	h.wake()
 	if r != nil && !r.Broadcast(&room.Message{Frame: frame, Op: op, Exclude: h.connections(exclude)}) {
 		return errNoRoom
 	}
