@@ -193,7 +193,7 @@ func TestSlot(t *testing.T) {
 				seen := newRecord()
 				f.mustConnect(seen.options(client.Options{}))
 				await[client.Connected](t, seen, 1)
-				if told := await[client.Moving](t, seen, 0).After; told != 5*time.Second {
+				if told := await[client.Moving](t, seen, 0).At.Sub(begin); told != 5*time.Second {
 					t.Errorf("told to go after %v, want 5s", told)
 				}
 				if took := f.dialled()[1].Sub(begin); took != tc.after {

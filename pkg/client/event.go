@@ -15,9 +15,9 @@ type Connected struct {
 	Again bool   // not the first connection
 }
 
-// Moving tells that the hub stops and sends this client away in its slot, After
-// from now. Disconnected follows then, and the client connects to another hub.
-type Moving struct{ After time.Duration }
+// Moving tells that the hub stops and sends this client away in its slot, At a
+// time. Disconnected follows then, and the client connects to another hub.
+type Moving struct{ At time.Time }
 
 // Disconnected tells that the connection is gone. The client reconnects, unless
 // Closed follows.

@@ -193,7 +193,7 @@ func (c *Client) keepSlot(w *wire, m Message) {
 	}
 	after := time.Duration(min(max(n.AfterMS, 0), maxSlot.Milliseconds())) * time.Millisecond
 	w.after("slot", after+slotGrace, func() { w.goodbye(errSlot) })
-	c.tell(Moving{After: after})
+	c.tell(Moving{At: time.Now().Add(after)})
 }
 
 // answer answers a question of the hub in the connection it came from: the next
