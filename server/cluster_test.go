@@ -436,6 +436,17 @@ func TestClusterOutage(t *testing.T) {
 		x.Join("plain")
 		x.Join("h.1")
 	}
+	// A room that only the other hub has heard of.
+	b.Join("h.2")
+	var positions []string
+	for range 2 {
+		var sent struct{ Position string }
+		if got := b.Request("room_message", map[string]any{"room_id": "h.2", "content": "missed"}); got.Decode(&sent) != nil || sent.Position == "" {
+			t.Fatalf("%s %s", got.Type, got.Data)
+		}
+		positions = append(positions, sent.Position)
+	}
+	resume := map[string]any{"room_id": "h.2", "since": positions[0]}
 	c.broker.Pause()
 	begin := time.Now()
 	a.Expect("degraded")
@@ -455,8 +466,18 @@ func TestClusterOutage(t *testing.T) {
 	late := c.nodes[0].Dial(t, hubtest.Subprotocols("gohub.v1"))
 	late.Expect("connected")
 	late.Expect("degraded")
+	// Nobody knows now what it missed, so it is not told that it is lost.
+	if got := late.Request("join_room", resume); got.ErrorCode() != hub.CodeTimeout {
+		t.Errorf("a resume while the bus is away: %s %s", got.Type, got.Data)
+	}
 	c.broker.Resume()
 	a.Expect("recovered")
+	late.Expect("recovered")
+	var joined struct{ Recovered bool }
+	if got := late.Request("join_room", resume); got.Decode(&joined) != nil || !joined.Recovered {
+		t.Errorf("a resume after the outage: %s %s", got.Type, got.Data)
+	}
+	late.Expect("room_message")
 	// In which order b hears of them is open.
 	heard := map[string]bool{b.Next().Type: true, b.Next().Type: true}
 	if !heard["gap"] || !heard["recovered"] {

@@ -65,8 +65,15 @@ func (h *Hub) joinShared(ctx context.Context, s *Session, q joinRequest) error {
 		seat = true
 	}
 	if r.Rule().HistorySize > 0 {
-		since, _ := cluster.ParsePosition(q.since) // one that is none is not recovered
-		if followed := h.cluster.Follow(ctx, q.room, since); followed != nil {
+		since, none := cluster.ParsePosition(q.since) // one that is none is not recovered
+		followed := h.cluster.Follow(ctx, q.room, since)
+		switch {
+		case followed == nil:
+		case none == nil:
+			// It would be told that what it missed is lost, which nobody knows.
+			err = hub.NewError(hub.CodeTimeout, "the room's history cannot be read now: join again in a moment")
+			return err
+		default:
 			h.log.Debug("room joined without its history", "error", followed)
 		}
 	}

@@ -89,8 +89,10 @@ func (c *Cluster) Append(ctx context.Context, room, id string, payload []byte, k
 // position that a client has seen: the log is read where this node has not come
 // as far. Where the log cannot be read until ctx ends, or the bus is away, the
 // error says so; the room is followed when it can be, and its members are told
-// that they missed what came meanwhile.
+// that they missed what came meanwhile, unless a position was given: who has one
+// is not to become a member then.
 func (c *Cluster) Follow(ctx context.Context, room string, since bus.Tail) error {
+	resumes := since.Epoch != ""
 	for {
 		ch := c.rooms.find(room)
 		if ch == nil {
@@ -116,7 +118,7 @@ func (c *Cluster) Follow(ctx context.Context, room string, since bus.Tail) error
 		live := f.state == feedLive
 		_, degraded := c.Degraded()
 		if !live && (degraded || ctx.Err() != nil) {
-			if f.missed.IsZero() {
+			if f.missed.IsZero() && !resumes {
 				f.missed = c.cfg.Now()
 			}
 			ch.mu.Unlock()
