@@ -25,8 +25,9 @@ const (
 	leastRate   = 500
 )
 
-// loadSpec is the spec of a cluster under load, without its bus: what matters is
-// drained within half a minute, and nothing is forgotten meanwhile.
+// loadSpec is the spec of a cluster under load, without its bus: a hub is drained
+// within a quarter of a minute, and nothing is forgotten meanwhile. Pods without a
+// request get next to nothing of a processor that others want.
 const loadSpec = `
 replicas: 2
 auth:
@@ -37,6 +38,8 @@ rooms:
 drain:
   delay: 3s
   window: 10s
+pod:
+  resources: {requests: {cpu: 300m}}
 `
 
 // app is who issues tokens to the clients, with the secret it has now.

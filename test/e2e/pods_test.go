@@ -88,8 +88,8 @@ func (w *watcher) look(pods []corev1.Pod) {
 				life.ready = now
 			}
 		}
-		if life.leaving == 0 && (marked || p.DeletionTimestamp != nil) {
-			life.leaving, life.marked = now, marked
+		if since := leavingSince(p); life.leaving == 0 && !since.IsZero() {
+			life.leaving, life.marked = min(now, w.load.At(since)), marked
 		}
 	}
 	for uid, life := range w.pods {
@@ -100,6 +100,25 @@ func (w *watcher) look(pods []corev1.Pod) {
 	if w.least < 0 || count < w.least {
 		w.least = count
 	}
+}
+
+// leavingSince is when a pod was marked by the operator or told to stop, by the
+// deadline that it got; zero while it stays. This test may have looked later.
+func leavingSince(p corev1.Pod) time.Time {
+	grace := time.Duration(0)
+	if p.Spec.TerminationGracePeriodSeconds != nil {
+		grace = time.Duration(*p.Spec.TerminationGracePeriodSeconds) * time.Second
+	}
+	if deadline, err := time.Parse(time.RFC3339, p.Annotations[scaling.DrainDeadlineAnnotation]); err == nil {
+		return deadline.Add(-grace)
+	}
+	if p.DeletionTimestamp == nil {
+		return time.Time{}
+	}
+	if p.DeletionGracePeriodSeconds != nil {
+		grace = time.Duration(*p.DeletionGracePeriodSeconds) * time.Second
+	}
+	return p.DeletionTimestamp.Add(-grace)
 }
 
 // end stops looking and records the drains that were seen as faults of the load.
@@ -117,7 +136,7 @@ func (w *watcher) end(t *testing.T) []podLife {
 		if end == 0 {
 			end = w.load.Now()
 		}
-		w.load.Fault(history.Fault{Kind: "drain", Nodes: []string{life.name}, Begin: life.leaving - watchEvery, End: end, Drain: true})
+		w.load.Fault(history.Fault{Kind: "drain", Nodes: []string{life.name}, Begin: life.leaving - time.Second, End: end, Drain: true})
 	}
 	slices.SortFunc(all, func(a, b podLife) int { return a.created.Compare(b.created) })
 	var text strings.Builder

@@ -20,6 +20,8 @@ bus:
       replicas: 3
       jetStream:
         storage: {size: 1Gi}
+      pod:
+        resources: {requests: {cpu: 200m}}
 `
 
 // redis is the Redis that the operator runs.
@@ -29,6 +31,8 @@ bus:
   redis:
     managed:
       storage: {size: 1Gi}
+      pod:
+        resources: {requests: {cpu: 200m}}
 `
 
 // With two thousand clients on them that publish all the time, hubs come and go,

@@ -132,6 +132,9 @@ func (l *Load) Held() map[string]int {
 // Now is the time of the record.
 func (l *Load) Now() time.Duration { return time.Since(l.start) }
 
+// At is a time of the wall clock in that of the record.
+func (l *Load) At(t time.Time) time.Duration { return t.Sub(l.start) }
+
 // Fault records what was done to the hubs, in the record's time.
 func (l *Load) Fault(f history.Fault) {
 	l.mu.Lock()

@@ -190,8 +190,8 @@ func (m *member) connected(e client.Connected) {
 func (m *member) moving(e client.Moving) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.slot = m.load.Now() + e.After
-	m.noteLocked(history.Event{Kind: history.Reconnect, After: e.After})
+	m.slot = e.At.Sub(m.load.start)
+	m.noteLocked(history.Event{Kind: history.Reconnect, After: m.slot - m.load.Now()})
 }
 
 // disconnected records who has ended the connection. A client whose hub is late
@@ -225,7 +225,7 @@ func (m *member) gap(e client.Gap) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if e.To != "" {
+	if e.To != "" && e.Reason != client.ReasonChain {
 		m.last = e.To
 	}
 	m.noteLocked(history.Event{Kind: history.GapTold, Room: m.room, Since: since, Reason: e.Reason})
