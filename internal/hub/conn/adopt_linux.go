@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"errors"
 	"net"
 
 	"golang.org/x/sys/unix"
@@ -25,6 +26,25 @@ func adopt(nc net.Conn) (fd int, ok bool) {
 	}
 	_ = nc.Close() // closes the original only
 	return fd, true
+}
+
+// gone tells whether a client has closed its connection, and sent nothing before
+// that is still to be read.
+func gone(nc net.Conn) bool {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		return false
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return false
+	}
+	gone := false
+	err = raw.Control(func(fd uintptr) {
+		n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		gone = err == nil && n == 0 || errors.Is(err, unix.ECONNRESET)
+	})
+	return gone || err != nil
 }
 
 func closeAdopted(fd int) { _ = unix.Close(fd) }

@@ -20,4 +20,8 @@ func shutdownFD(int32)         {}
 func writeFD(int32, []byte) (int, error) { return 0, net.ErrClosed }
 
 func adopt(net.Conn) (int, bool) { return 0, false }
-func closeAdopted(int)           {}
+
+// gone is not known here.
+func gone(net.Conn) bool { return false }
+
+func closeAdopted(int) {}

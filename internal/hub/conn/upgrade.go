@@ -80,6 +80,10 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Socket, err
 		http.Error(w, "the server cannot take over this connection", http.StatusInternalServerError)
 		return nil, fmt.Errorf("take over connection: %w", err)
 	}
+	if gone(nc) {
+		_ = nc.Close()
+		return nil, errGone
+	}
 	s := &Socket{
 		answer:      answer.mem.sent.Bytes(),
 		Subprotocol: ws.Subprotocol(),
@@ -98,6 +102,10 @@ func (u *Upgrader) Upgrade(w http.ResponseWriter, r *http.Request) (*Socket, err
 	s.nc = nc
 	return s, nil
 }
+
+// errGone means that the client has given up: on a busy machine it may have
+// connected elsewhere by now, and must not be closed there for this connection.
+var errGone = errors.New("the client has gone before its handshake was answered")
 
 // acceptable tells whether the client's offer of permessage-deflate can be
 // accepted as gorilla does, without parameters: an offer that demands a

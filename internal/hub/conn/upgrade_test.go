@@ -2,8 +2,10 @@ package conn_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -88,6 +90,41 @@ func TestHandshakesOnTheWire(t *testing.T) {
 			c.send(text("works"))
 			c.want(fin|1, "works")
 		})
+	}
+}
+
+// TestGoneBeforeTheAnswer: a client that has given up while its handshake waited is
+// no connection.
+func TestGoneBeforeTheAnswer(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("not known on other systems")
+	}
+	engine, err := conn.NewEngine(conn.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = engine.Close(t.Context()) }()
+	upgrader := engine.NewUpgrader(nil, false)
+	came, closed, answered := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(came)
+		<-closed
+		_, err := upgrader.Upgrade(w, r)
+		answered <- err
+	}))
+	defer srv.Close()
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write([]byte(handshake())); err != nil {
+		t.Fatal(err)
+	}
+	<-came
+	c.Close()
+	close(closed)
+	if err := <-answered; err == nil {
+		t.Error("a client that has gone was taken")
 	}
 }
 
