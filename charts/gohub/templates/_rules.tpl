@@ -62,10 +62,6 @@
 
 {{/* What it may do in its own namespace: elect a leader, and tell. */}}
 {{- define "gohub.rules.own" -}}
-# Creating cannot be limited to a name.
-- apiGroups: [coordination.k8s.io]
-  resources: [leases]
-  verbs: [create]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ include "gohub.operator" . }}]
