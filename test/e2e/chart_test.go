@@ -108,7 +108,8 @@ func listObjects(t *testing.T) []string {
 	lines := strings.Split(kubectl(t, "get", strings.Join(kinds, ","), "--all-namespaces", "--ignore-not-found", "-o",
 		`jsonpath={range .items[*]}{.apiVersion} {.kind} {.metadata.namespace}/{.metadata.name}{"\n"}{end}`), "\n")
 	lines = slices.DeleteFunc(lines, func(line string) bool {
-		return strings.Contains(line, " e2e-") || strings.Contains(line, "/e2e-") || strings.Contains(line, " PersistentVolume ")
+		return strings.Contains(line, " e2e-") || strings.Contains(line, "/e2e-") ||
+			strings.Contains(line, " PersistentVolume ") || strings.Contains(line, " IPAddress ") // these are theirs, by other names
 	})
 	slices.Sort(lines)
 	return slices.Compact(lines)
