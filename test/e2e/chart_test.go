@@ -63,7 +63,7 @@ func TestChart(t *testing.T) {
 	}
 
 	uninstall(t)
-	took := await(t, "nothing is left", patience, func() error { return difference(before, listObjects(t)) })
+	took := await(t, "nothing is left", 90*time.Second, func() error { return difference(before, listObjects(t)) })
 	t.Logf("helm uninstall left nothing of %d objects but the CRD, after %v", len(before), since(took))
 	if kubectl(t, "get", "crd", crdName, "-o", "name") == "" {
 		t.Error("the CRD is gone")

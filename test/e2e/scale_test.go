@@ -72,9 +72,11 @@ func (h hubs) testScale(t *testing.T, a *app) {
 	kubectl(t, "scale", "ghc/"+h.name, "--namespace", h.namespace, "--replicas=4")
 	t.Logf("4 hubs after %v", since(await(t, "four hubs", patience, func() error { return h.hubsAre(4) })))
 	// Clients stay where they are; the new hubs get those that come.
-	const more = 400
-	if err := l.Add(more); err != nil {
-		t.Fatal(err)
+	for range 4 {
+		time.Sleep(time.Second) // in which nodes hear of new pods
+		if err := l.Add(100); err != nil {
+			t.Fatal(err)
+		}
 	}
 	held := l.Held()
 	t.Logf("clients by hub: %v", held)

@@ -13,10 +13,14 @@ import (
 	"time"
 )
 
+// A pod is there a moment before the rules for it are.
+const settle = 2 * time.Second
+
 // A packet that a policy drops has no answer, so this is how long a test waits.
 const patience = 3 * time.Second
 
 func main() {
+	time.Sleep(settle)
 	lines := make([]chan string, len(os.Args)-1)
 	for i, address := range os.Args[1:] {
 		lines[i] = make(chan string, 1)
