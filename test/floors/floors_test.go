@@ -30,7 +30,7 @@ var house = [][]string{
 	{"controllers/..."},
 	{"api/v1alpha1/apitest"},
 	{"api/...", "config/..."},
-	{"pkg/api", "pkg/config", "internal/fault", "hack/image/oci", "test/peer", "test/certs"},
+	{"pkg/api", "pkg/config", "internal/fault", "hack/image/oci", "test/peer", "test/certs", "test/chaos/history"},
 }
 
 // operatorMayImport is all of the module that the operator knows.
