@@ -23,7 +23,7 @@ run() { # run NAME packages... -- flags...: print a tally, keep the events
 	local name=$1
 	shift
 	go tool -modfile=hack/tools/go.mod gotestsum --format pkgname --format-hide-empty-pkg \
-		--jsonfile "$OUT/$name.json" -- -race -shuffle=on -timeout=20m "$@"
+		--jsonfile "$OUT/$name.json" -- -race -shuffle=on -timeout=40m "$@"
 }
 
 # passed NAME: the tests that passed, one a line.
