@@ -19,8 +19,8 @@ type Permission string
 type Auth struct {
 	// SecretRef is the Secret key with the shared secret of tokens signed with
 	// HS256, HS384 or HS512; 32 bytes or more. When its data changes, the hubs
-	// first learn to accept the new secret beside the old one, and each goes on
-	// accepting the old one, so that no unexpired token is refused meanwhile.
+	// are replaced by ones that accept the new secret and the old one, so that no
+	// unexpired token is refused; sign with the new one when Progressing is False.
 	// Use it, publicKeys or jwksURL.
 	// +optional
 	SecretRef *SecretKeyRef `json:"secretRef,omitempty"`
