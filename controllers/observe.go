@@ -37,16 +37,15 @@ func (r *run) observe(ctx context.Context, from client.Reader) error {
 		return fmt.Errorf("list the hubs' pods: %w", err)
 	}
 	r.pods = pods.Items
-	revision, err := r.revision(ctx, from)
-	if err != nil {
+	if r.revision, err = r.newestRevision(ctx, from); err != nil {
 		return err
 	}
-	r.learn(revision, r.stats.Readings(r.key))
+	r.learn(r.stats.Readings(r.key))
 	return nil
 }
 
 // learn puts together what plans know of pods.
-func (r *run) learn(revision string, readings map[types.UID]api.Stats) {
+func (r *run) learn(readings map[types.UID]api.Stats) {
 	r.known = nil
 	for i := range r.pods {
 		p := &r.pods[i]
@@ -54,15 +53,15 @@ func (r *run) learn(revision string, readings map[types.UID]api.Stats) {
 		if s, ok := readings[p.UID]; ok {
 			reading = &scaling.Reading{Connections: s.Clients, Draining: s.Draining}
 		}
-		if known, ok := scaling.PodOf(p, revision, reading); ok {
+		if known, ok := scaling.PodOf(p, r.revision, reading); ok {
 			r.known = append(r.known, known)
 		}
 	}
 }
 
-// revision returns the pod-template-hash of the newest ReplicaSet, and nothing
+// newestRevision returns the pod-template-hash of the newest ReplicaSet, and nothing
 // where there is none.
-func (r *run) revision(ctx context.Context, from client.Reader) (string, error) {
+func (r *run) newestRevision(ctx context.Context, from client.Reader) (string, error) {
 	sets := &metav1.PartialObjectMetadataList{}
 	sets.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSetList"))
 	hubs := client.MatchingLabels(resources.Selector(r.c, resources.ComponentHub))

@@ -61,6 +61,7 @@ type run struct {
 	secretData map[string]map[string][]byte
 	deployment *appsv1.Deployment // nil: there is none
 	pods       []corev1.Pod       // of the hubs
+	revision   string             // pod-template-hash of the newest ReplicaSet; empty: there is none
 	known      []scaling.Pod      // pods as plans know them
 	desired    int32
 	plan       scaling.Plan

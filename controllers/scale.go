@@ -58,11 +58,7 @@ func (r *run) planScale(ctx context.Context) error {
 		}
 		if r.deployment != nil && replicasOf(r.deployment) > r.desired {
 			// The emptiest go first, as they are now.
-			revision, err := r.revision(ctx, r.direct)
-			if err != nil {
-				return err
-			}
-			r.learn(revision, r.stats.Ask(ctx, r.targets()))
+			r.learn(r.stats.Ask(ctx, r.targets()))
 		}
 		r.plan = r.scalePlan(true)
 	}
