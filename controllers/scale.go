@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -141,13 +140,7 @@ func (r *run) eachHub(ctx context.Context, call string, pods []scaling.Pod, do f
 			continue
 		}
 		wait.Go(func() {
-			err := hubclient.ErrUnauthorized
-			for _, key := range r.memory.adminKeys {
-				if !errors.Is(err, hubclient.ErrUnauthorized) {
-					break
-				}
-				err = do(ctx, p, hubclient.Hub{URL: r.options.HubURL(pod), Key: key})
-			}
+			err := hubclient.WithKeys(r.options.HubURL(pod), r.memory.adminKeys, func(h hubclient.Hub) error { return do(ctx, p, h) })
 			if err != nil {
 				r.metrics.failed.WithLabelValues(call).Inc()
 				logf.FromContext(ctx).Info("A hub did not do as it was told", "call", call, "pod", p.Name, "error", err.Error())

@@ -85,6 +85,19 @@ func (h Hub) String() string { return h.URL }
 // GoString returns the URL.
 func (h Hub) GoString() string { return h.URL }
 
+// WithKeys calls a hub with each key in turn until one is not refused: hubs that
+// have not been updated yet have the key of before. Without keys the error is
+// ErrUnauthorized.
+func WithKeys(url string, keys []string, call func(Hub) error) error {
+	var err error = &Error{URL: url, Kind: ErrUnauthorized}
+	for _, key := range keys {
+		if err = call(Hub{URL: url, Key: key}); !errors.Is(err, ErrUnauthorized) {
+			return err
+		}
+	}
+	return err
+}
+
 // PodURL returns the URL of a pod's admin API: its address, IPv4 or IPv6, and
 // the port of the API. secure is for hubs that speak TLS there.
 func PodURL(address string, port int32, secure bool) string {

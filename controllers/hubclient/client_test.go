@@ -205,3 +205,34 @@ func TestPodURL(t *testing.T) {
 		}
 	}
 }
+
+func TestWithKeys(t *testing.T) {
+	srv := hubtest.NewServer(t, &server.Options{APIKey: key})
+	c := newClient(t, hubclient.Options{})
+	for _, test := range []struct {
+		name  string
+		keys  []string
+		calls int
+		want  error
+	}{
+		{"the newest", []string{key, "old"}, 1, nil},
+		{"the one before", []string{"new", key}, 2, nil},
+		{"none of them", []string{"new", "old"}, 2, hubclient.ErrUnauthorized},
+		{"no key", nil, 0, hubclient.ErrUnauthorized},
+	} {
+		calls := 0
+		err := hubclient.WithKeys(srv.URL("http"), test.keys, func(h hubclient.Hub) error {
+			calls++
+			_, err := c.Stats(t.Context(), h)
+			return err
+		})
+		if calls != test.calls || !errors.Is(err, test.want) {
+			t.Errorf("%s: %d calls, %v; want %d, %v", test.name, calls, err, test.calls, test.want)
+		}
+	}
+	away := &hubclient.Error{Kind: hubclient.ErrUnreachable}
+	calls := 0
+	if err := hubclient.WithKeys("x", []string{"a", "b"}, func(hubclient.Hub) error { calls++; return away }); err != away || calls != 1 {
+		t.Errorf("a hub that is away was called %d times: %v", calls, err)
+	}
+}

@@ -4,7 +4,6 @@ package hubstats
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"reflect"
 	"sync"
@@ -23,8 +22,7 @@ const atOnce = 32
 type Target struct {
 	Pod types.UID
 	URL string
-	// Keys are tried in turn where one is refused: hubs that have not been
-	// updated yet have the key of before.
+	// Keys are tried as hubclient.WithKeys does.
 	Keys []string
 }
 
@@ -123,16 +121,12 @@ func (p *Poller) Ask(ctx context.Context, targets []Target) map[types.UID]api.St
 }
 
 func (p *Poller) ask(ctx context.Context, t Target) (api.Stats, bool) {
-	for _, key := range t.Keys {
-		stats, err := p.source.Stats(ctx, hubclient.Hub{URL: t.URL, Key: key})
-		if err == nil {
-			return stats, true
-		}
-		if !errors.Is(err, hubclient.ErrUnauthorized) {
-			return api.Stats{}, false
-		}
-	}
-	return api.Stats{}, false
+	var stats api.Stats
+	err := hubclient.WithKeys(t.URL, t.Keys, func(h hubclient.Hub) (err error) {
+		stats, err = p.source.Stats(ctx, h)
+		return err
+	})
+	return stats, err == nil
 }
 
 // Close ends all asking, and waits for it.
