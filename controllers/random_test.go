@@ -187,7 +187,8 @@ func (w *walk) converged() {
 		if a, b := slices.Sorted(maps.Keys(have)), slices.Sorted(maps.Keys(want)); !slices.Equal(a, b) {
 			return fmt.Errorf("%w: there are %v, want %v", errStillNot, a, b)
 		}
-		a, b := withoutPorts(content(w.t, w.c.Name, have)), withoutPorts(content(w.t, w.c.Name, want))
+		const chosen = `"nodePort":` // by Kubernetes
+		a, b := withoutLines(content(w.t, w.c.Name, have), chosen), withoutLines(content(w.t, w.c.Name, want), chosen)
 		if a != b {
 			return fmt.Errorf("%w: %s", errStillNot, firstDifference(a, b))
 		}
@@ -203,17 +204,6 @@ func firstDifference(a, b string) string {
 		}
 	}
 	return "one is longer"
-}
-
-// withoutPorts leaves out ports that Kubernetes chose.
-func withoutPorts(text string) string {
-	var kept []string
-	for line := range strings.SplitSeq(text, "\n") {
-		if !strings.Contains(line, `"nodePort":`) {
-			kept = append(kept, line)
-		}
-	}
-	return strings.Join(kept, "\n")
 }
 
 // wanted is what a fresh apply gives: one that is not stored, in a namespace where

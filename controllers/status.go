@@ -39,12 +39,12 @@ func (r *run) writePaused(ctx context.Context) error {
 // writeStatus writes how the cluster is where that is new. failure is what went
 // wrong now.
 func (r *run) writeStatus(ctx context.Context, failure error) error {
-	sets, err := r.busServers(ctx)
+	bus, err := r.bus(ctx)
 	if err != nil {
 		return err
 	}
 	o := conditions.Observation{
-		Invalid: r.invalid, Hubs: r.hubs(), Bus: r.bus(sets), Drain: r.draining(), Expanding: r.expanding, Unreadable: r.unreadable,
+		Invalid: r.invalid, Hubs: r.hubs(), Bus: bus, Drain: r.draining(), Expanding: r.expanding, Unreadable: r.unreadable,
 		Monitoring: conditions.Monitoring{
 			Wanted:    r.c.Spec.Monitoring != nil && r.c.Spec.Monitoring.ServiceMonitor != nil,
 			Installed: r.optional.hasKind(resources.ServiceMonitorKind),
@@ -181,29 +181,20 @@ func trouble(pods []corev1.Pod) string {
 	return ""
 }
 
-// busServers reads the StatefulSet of a bus that the operator runs; nil where there
-// is none.
-func (r *run) busServers(ctx context.Context) (*appsv1.StatefulSet, error) {
-	name, _ := resources.BusServers(r.c)
-	if name == "" {
-		return nil, nil
-	}
-	set := &appsv1.StatefulSet{}
-	err := r.client.Get(ctx, types.NamespacedName{Namespace: r.c.Namespace, Name: name}, set)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("read StatefulSet %s: %w", name, err)
-	}
-	return set, nil
-}
-
-func (r *run) bus(set *appsv1.StatefulSet) conditions.Bus {
+// bus is the state of what connects the hubs.
+func (r *run) bus(ctx context.Context) (conditions.Bus, error) {
 	b := conditions.Bus{Type: r.c.Spec.Bus.Type}
 	if name, wanted := resources.BusServers(r.c); name != "" {
+		set := &appsv1.StatefulSet{}
+		err := r.client.Get(ctx, types.NamespacedName{Namespace: r.c.Namespace, Name: name}, set)
+		if client.IgnoreNotFound(err) != nil {
+			return b, fmt.Errorf("read StatefulSet %s: %w", name, err)
+		}
 		b.Servers = &conditions.Servers{Wanted: wanted, Quorum: wanted/2 + 1}
-		if set != nil && set.Status.ObservedGeneration >= set.Generation {
+		if set.Status.ObservedGeneration >= set.Generation {
 			b.Servers.Ready = min(set.Status.ReadyReplicas, wanted)
 		}
-		return b
+		return b, nil
 	}
 	for _, s := range r.stats.Readings(r.key) {
 		switch s.Bus {
@@ -213,7 +204,7 @@ func (r *run) bus(set *appsv1.StatefulSet) conditions.Bus {
 			b.Away++
 		}
 	}
-	return b
+	return b, nil
 }
 
 func (r *run) draining() conditions.Drain {
