@@ -48,24 +48,17 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 func parseCheck(args []string, stdout io.Writer) (*check, error) {
 	c := &check{}
 	f := flag.NewFlagSet("hub check", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
 	f.StringVar(&c.url, "url", "", "where the hub's websockets are, such as ws://localhost:8080/ws (required)")
 	f.StringVar(&c.room, "room", "", "the `room` to try; by default one with a name of its own, which joining makes")
 	f.StringVar(&c.tokenFile, "token-file", "", "`file` with two tokens, one a line, of two client ids that may join the room and send to it")
 	f.DurationVar(&c.timeout, "timeout", 30*time.Second, "how long it tries, from the first connection to the message")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(stdout, "Usage: hub check --url URL [flags]\n\n"+
-				"Opens two connections, joins a room with both, and exits with 0 when one hears\n"+
-				"what the other one sent. It tries to connect until the time is up.\n\n")
-			f.SetOutput(stdout)
-			f.PrintDefaults()
-		}
-		return nil, unknownFlag(err, f)
+	const usage = "Usage: hub check --url URL [flags]\n\n" +
+		"Opens two connections, joins a room with both, and exits with 0 when one hears\n" +
+		"what the other one sent. It tries to connect until the time is up.\n\n"
+	if err := parseCommand(f, args, usage, stdout); err != nil {
+		return nil, err
 	}
 	switch {
-	case f.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case c.url == "":
 		return nil, errors.New("--url is required")
 	case c.timeout <= 0:

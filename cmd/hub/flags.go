@@ -61,6 +61,24 @@ func unknownFlag(err error, set *flag.FlagSet) error {
 	return fmt.Errorf("unknown flag %s%s", name, config.DidYouMean(name, known))
 }
 
+// parseCommand reads the flags of a command that takes nothing else. For --help it
+// writes usage and the flags to stdout and returns flag.ErrHelp.
+func parseCommand(set *flag.FlagSet, args []string, usage string, stdout io.Writer) error {
+	set.SetOutput(io.Discard)
+	if err := set.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(stdout, usage)
+			set.SetOutput(stdout)
+			set.PrintDefaults()
+		}
+		return unknownFlag(err, set)
+	}
+	if set.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", set.Arg(0))
+	}
+	return nil
+}
+
 // keyFlag is the flag of one key. Its value is checked together with the rest
 // of the configuration.
 type keyFlag struct {

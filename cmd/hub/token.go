@@ -60,7 +60,6 @@ func parseToken(args []string, env variables, stdout io.Writer) (*tokenRequest, 
 	r := &tokenRequest{}
 	extra := claimFlag{}
 	f := flag.NewFlagSet("hub token", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
 	f.StringVar(&r.issuer.SecretKey, "secret", "", "`secret` to sign with; better GOHUB_JWT_SECRET_KEY or GOHUB_JWT_SECRET_KEY_FILE, which others on the machine cannot see")
 	f.StringVar(&r.keyFile, "private-key-file", "", "PEM `file` with a private key to sign with instead")
 	f.StringVar(&r.issuer.KeyID, "key-id", "", "the header's kid")
@@ -74,18 +73,10 @@ func parseToken(args []string, env variables, stdout io.Writer) (*tokenRequest, 
 	permissions := f.String("permissions", "", "comma separated `list`, such as join:room,send:message:chat.*")
 	f.DurationVar(&r.ttl, "ttl", time.Hour, "how long it is valid; 0 for ever")
 	f.Var(extra, "claim", "further claim as `name=value`; repeatable")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(stdout, "Usage: hub token --sub ID [flags]")
-			f.SetOutput(stdout)
-			f.PrintDefaults()
-		}
-		return nil, unknownFlag(err, f)
+	if err := parseCommand(f, args, "Usage: hub token --sub ID [flags]\n", stdout); err != nil {
+		return nil, err
 	}
-	switch {
-	case f.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
-	case r.claims.Subject == "":
+	if r.claims.Subject == "" {
 		return nil, errors.New("--sub is required")
 	}
 	if len(extra) > 0 {
