@@ -76,17 +76,7 @@ func TestAutoscaling(t *testing.T) {
 	}
 	h.awaitSettled(t, "scaled down")
 	pods := w.end(t)
-	r, err := l.Stop()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("load:\n%v", r)
-	for _, problem := range r.Problems() {
-		t.Error(problem)
-	}
-	if n := r.Unannounced(); n > 0 {
-		t.Errorf("%d connections ended without a notice and code 1012: closes by code %v", n, r.Closes)
-	}
+	r := stopLoad(t, l, false)
 	if r.Told == 0 {
 		t.Error("no client was on a hub that went")
 	}

@@ -111,9 +111,23 @@ func (h hubs) startLoad(t *testing.T, a *app, name string) *load.Load {
 	return l
 }
 
-// judge ends a load and fails the test for what must not be. unannounced allows
-// connections that end without a close frame, of hubs that were killed.
+// judge ends the load of startLoad and fails the test for what must not be.
+// unannounced allows connections that end without a close frame, of hubs that were
+// killed.
 func judge(t *testing.T, l *load.Load, unannounced bool) *load.Report {
+	t.Helper()
+	r := stopLoad(t, l, unannounced)
+	if r.Rate < leastRate {
+		t.Errorf("%.0f publishes a second were acknowledged, want %d", r.Rate, leastRate)
+	}
+	if t.Failed() {
+		keep(t, r.History)
+	}
+	return r
+}
+
+// stopLoad is judge for any load, whose rate is its own.
+func stopLoad(t *testing.T, l *load.Load, unannounced bool) *load.Report {
 	t.Helper()
 	r, err := l.Stop()
 	if err != nil {
@@ -125,12 +139,6 @@ func judge(t *testing.T, l *load.Load, unannounced bool) *load.Report {
 	}
 	if n := r.Unannounced(); n > 0 && !unannounced {
 		t.Errorf("%d connections ended without a notice and code 1012: closes by code %v", n, r.Closes)
-	}
-	if r.Rate < leastRate {
-		t.Errorf("%.0f publishes a second were acknowledged, want %d", r.Rate, leastRate)
-	}
-	if t.Failed() {
-		keep(t, r.History)
 	}
 	return r
 }
