@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -92,7 +93,9 @@ func (x *kubelet) look(ctx context.Context) {
 			}
 			setRunning(p, x.address, ready)
 		}
-		_ = x.k.client.Status().Patch(ctx, p, client.MergeFrom(before))
+		if !equality.Semantic.DeepEqual(before.Status, p.Status) {
+			_ = x.k.client.Status().Patch(ctx, p, client.MergeFrom(before))
+		}
 	}
 }
 
